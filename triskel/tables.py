@@ -1,0 +1,214 @@
+"""The session's tables: keypoints and frame sets as Parquet, written atomically, one row a thing."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from triskel.errors import SessionError
+from triskel.files import atomic_path
+from triskel.keypoints import Points3D
+from triskel.motion import Detections2D, Motion3D
+from triskel.skeleton import Skeleton, get_skeleton
+
+BODY = "body"
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+KEYPOINTS_2D = pa.schema(
+    [("set", pa.int32()), ("camera", _NAME), ("person", pa.int32()), ("part", _NAME), ("joint", _NAME)]
+    + [(column, pa.float32()) for column in ("x_px", "y_px", "score")]
+)
+KEYPOINTS_3D = pa.schema(
+    [("set", pa.int32()), ("time_s", pa.float64()), ("person", pa.int32()), ("part", _NAME), ("joint", _NAME)]
+    + [(column, pa.float64()) for column in ("x_m", "y_m", "z_m")]
+    + [(column, pa.float32()) for column in ("score", "reproj_px")]
+    + [("n_views", pa.int8()), ("views", pa.list_(pa.string()))]
+    + [(f"sigma_{axis}_mm", pa.float32()) for axis in "xyz"]
+    + [("gap", pa.bool_())]
+)
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a table as Parquet, atomically."""
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_table(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a Parquet table and check that it has the columns of `schema`.
+
+    Raises:
+        SessionError: the file is missing, damaged, or lacks a column.
+    """
+    if not path.is_file():
+        raise SessionError(f"{path}: no such file; run the stage that writes it first")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise SessionError(
+            f"{path}: damaged, cannot be read ({str(error).splitlines()[0]}); rerun its stage"
+        ) from error
+    missing = [name for name in schema.names if name not in table.column_names]
+    if missing:
+        raise SessionError(f"{path}: lacks the columns {', '.join(missing)}; it has {', '.join(table.column_names)}")
+    return table
+
+
+def _names(names: tuple[str, ...] | list[str], index: NDArray[np.intp]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(index, pa.int32()), pa.array(list(names), pa.string()))
+
+
+def _codes(column: pa.ChunkedArray, known: tuple[str, ...], path: Path) -> NDArray[np.intp]:
+    """Return each row's position in `known`; a name outside it is an error."""
+    encoded = column.combine_chunks()
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    indices = encoded.indices.to_numpy(zero_copy_only=False)
+    unknown = sorted({names[i] for i in np.unique(indices)} - set(known))
+    if unknown:
+        raise SessionError(f"{path}: it names {', '.join(unknown)}, expected {', '.join(known)}")
+    place = {name: i for i, name in enumerate(known)}
+    lookup = np.array([place.get(name, -1) for name in names], dtype=np.intp)
+    return lookup[indices] if len(names) else np.zeros(0, np.intp)
+
+
+def _schema(schema: pa.Schema, skeleton: Skeleton, cameras: tuple[str, ...], sets: int) -> pa.Schema:
+    """Add what the rows alone cannot say: the joint set, the cameras, and how many frame sets there were."""
+    return schema.with_metadata(
+        {"skeleton": skeleton.name, "cameras": "\n".join(cameras), "sets": str(sets), "format": "triskel 1"}
+    )
+
+
+def _metadata(table: pa.Table, path: Path) -> tuple[Skeleton, tuple[str, ...], int]:
+    metadata: dict[bytes, bytes] = table.schema.metadata or {}
+    try:
+        skeleton = get_skeleton(metadata[b"skeleton"].decode())
+        return skeleton, tuple(metadata[b"cameras"].decode().split("\n")), int(metadata[b"sets"])
+    except (KeyError, ValueError) as error:
+        raise SessionError(f"{path}: its metadata does not say skeleton, cameras and sets ({error})") from error
+
+
+def write_keypoints2d(detections: Detections2D, path: Path) -> None:
+    """Write what the cameras saw; one row for each joint found."""
+    keypoints = detections.keypoints
+    f, c, n, j = np.nonzero(keypoints[..., 2] > 0)
+    rows = keypoints[f, c, n, j].astype(np.float32)
+    columns = [
+        f,
+        _names(detections.cameras, c),
+        n,
+        _names([BODY], np.zeros_like(f)),
+        _names(detections.skeleton.joints, j),
+    ]
+    columns += list(rows.T)
+    schema = _schema(KEYPOINTS_2D, detections.skeleton, detections.cameras, len(keypoints))
+    write_table(_table(columns, schema), path)
+
+
+def read_keypoints2d(path: Path) -> Detections2D:
+    """Read what `write_keypoints2d` wrote.
+
+    Raises:
+        SessionError: the file is missing, damaged or of another kind.
+    """
+    table = read_table(path, KEYPOINTS_2D)
+    skeleton, cameras, sets = _metadata(table, path)
+    f, n = (table[column].to_numpy() for column in ("set", "person"))
+    c, j = _codes(table["camera"], cameras, path), _codes(table["joint"], skeleton.joints, path)
+    keypoints = np.full((sets, len(cameras), int(n.max(initial=-1)) + 1, len(skeleton), 3), np.nan)
+    keypoints[..., 2] = 0
+    keypoints[f, c, n, j] = np.stack([table[column].to_numpy() for column in ("x_px", "y_px", "score")], axis=-1)
+    return Detections2D(skeleton, cameras, keypoints)
+
+
+def write_keypoints3d(motion: Motion3D, path: Path) -> None:
+    """Write people in 3D; one row for each joint that has a position."""
+    f, n, j = np.nonzero(motion.found)
+    points = Points3D(*(values[f, n, j] for values in motion.points))
+    columns: list[Any] = [f, motion.time_s[f], motion.ids[n], _names([BODY], np.zeros_like(f))]
+    columns += [_names(motion.skeleton.joints, j), *points.X.T, points.score, points.reproj_px, points.n_views]
+    columns += [_views(points.views, motion.cameras), *points.sigma_mm.T, motion.gap[f, n, j]]
+    schema = _schema(KEYPOINTS_3D, motion.skeleton, motion.cameras, len(motion.time_s))
+    times = ",".join(repr(float(t)) for t in motion.time_s)
+    schema = schema.with_metadata(
+        schema.metadata | {b"time_s": times.encode(), b"ids": ",".join(map(str, motion.ids)).encode()}
+    )
+    write_table(_table(columns, schema), path)
+
+
+def read_keypoints3d(path: Path) -> Motion3D:
+    """Read what `write_keypoints3d` wrote.
+
+    Raises:
+        SessionError: the file is missing, damaged or of another kind.
+    """
+    table = read_table(path, KEYPOINTS_3D)
+    skeleton, cameras, sets = _metadata(table, path)
+    metadata: dict[bytes, bytes] = table.schema.metadata
+    time_s = np.array([float(t) for t in metadata.get(b"time_s", b"").decode().split(",") if t])
+    ids = np.array([int(i) for i in metadata.get(b"ids", b"").decode().split(",") if i], dtype=np.int64)
+    if len(time_s) != sets:
+        raise SessionError(f"{path}: its metadata has {len(time_s)} times for {sets} frame sets")
+    f, j = table["set"].to_numpy(), _codes(table["joint"], skeleton.joints, path)
+    n = np.searchsorted(ids, table["person"].to_numpy())
+    shape = (sets, len(ids), len(skeleton))
+    points = missing_points(shape, len(cameras))
+    points.X[f, n, j] = np.stack([table[f"{axis}_m"].to_numpy() for axis in "xyz"], axis=-1)
+    points.sigma_mm[f, n, j] = np.stack([table[f"sigma_{axis}_mm"].to_numpy() for axis in "xyz"], axis=-1)
+    points.score[f, n, j] = table["score"].to_numpy()
+    points.reproj_px[f, n, j] = table["reproj_px"].to_numpy()
+    lists = table["views"].combine_chunks()
+    row = np.repeat(np.arange(len(table)), np.diff(lists.offsets.to_numpy()))
+    c = _codes(pa.chunked_array([lists.values]), cameras, path) if len(row) else np.zeros(0, np.intp)
+    points.views[f[row], n[row], j[row], c] = True
+    gap = np.zeros(shape, bool)
+    gap[f, n, j] = table["gap"].to_numpy(zero_copy_only=False)
+    return Motion3D(skeleton, cameras, time_s, ids, points, gap)
+
+
+def missing_points(shape: tuple[int, ...], cameras: int) -> Points3D:
+    """Return `Points3D` of a leading shape in which every point is missing."""
+    return Points3D(
+        X=np.full((*shape, 3), np.nan),
+        score=np.zeros(shape),
+        reproj_px=np.full(shape, np.nan),
+        views=np.zeros((*shape, cameras), bool),
+        sigma_mm=np.full((*shape, 3), np.nan),
+    )
+
+
+def write_frames(time_s: NDArray[np.float64], frames: dict[str, NDArray[np.int64]], path: Path) -> None:
+    """Write the frame sets: time and, per camera, the frame's index in its video, -1 (written as null) for none."""
+    columns = {"set": pa.array(np.arange(len(time_s)), pa.int32()), "time_s": pa.array(time_s, pa.float64())}
+    columns |= {name: pa.array(index, pa.int64(), mask=np.asarray(index) < 0) for name, index in frames.items()}
+    write_table(pa.table(columns), path)
+
+
+def read_frames(path: Path, cameras: list[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Read the frame sets: times (F,) s and frame indices (F, C), -1 where a set lacks the camera.
+
+    Raises:
+        SessionError: the file is missing or damaged, or a camera has no column.
+    """
+    table = read_table(path, pa.schema([("time_s", pa.float64()), *((name, pa.int64()) for name in cameras)]))
+    index = [table[name].fill_null(-1).to_numpy() for name in cameras]
+    return table["time_s"].to_numpy(), np.stack(index, axis=-1)
+
+
+def _views(views: NDArray[np.bool_], cameras: tuple[str, ...]) -> pa.ListArray:
+    """Return each row's camera names as a list column."""
+    offsets = np.r_[0, np.cumsum(views.sum(axis=-1))]
+    names = np.array(cameras, dtype=object)[np.nonzero(views)[1]]
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(names, pa.string()))
+
+
+def _table(columns: list[Any], schema: pa.Schema) -> pa.Table:
+    arrays = [
+        column if isinstance(column, pa.Array) else pa.array(np.ascontiguousarray(column), field.type)
+        for column, field in zip(columns, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
