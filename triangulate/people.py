@@ -1,0 +1,95 @@
+"""Detections of a whole session to people in 3D: association, tracking, triangulation."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triskel.camera import Rig
+from triskel.errors import InputError
+from triskel.motion import Detections2D, Motion3D
+from triskel.triangulate.association import associate
+from triskel.triangulate.points import REFERENCE_PIXELS, TriangulateOptions, triangulate_points
+from triskel.triangulate.tracking import track
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeopleOptions:
+    """How people are found in 3D.
+
+    Attributes:
+        most_people: people kept, those with the most support over the session; None for all.
+        association_px: error beyond which a joint does not speak for two detections being one person, px in a
+            1280 x 1024 image; wider than the bound of triangulation, since hypotheses come from two views only.
+        least_share: a person has at least this share of the frame sets that the best supported one has.
+        points: how each joint is triangulated.
+    """
+
+    most_people: int | None = 1
+    association_px: float = 45.0
+    least_share: float = 0.2
+    points: TriangulateOptions = field(default_factory=TriangulateOptions)
+
+
+class People3D(NamedTuple):
+    """People in 3D, and what they were made from.
+
+    Attributes:
+        motion: the people.
+        observed: (F, C, N, J, 3) the detection of each person in each camera, px and score; NaN, NaN, 0 for none.
+    """
+
+    motion: Motion3D
+    observed: NDArray[np.float64]
+
+
+def triangulate_people(
+    rig: Rig, detections: Detections2D, time_s: NDArray[np.float64], *, options: PeopleOptions | None = None
+) -> People3D:
+    """Reconstruct people from what synchronized cameras saw.
+
+    Args:
+        rig: holds the cameras of `detections`, perhaps more.
+        detections: people in each image; their order means nothing across cameras and frames.
+        time_s: (F,) time of each frame set, s.
+        options: the defaults when None.
+
+    Returns:
+        The people that enough cameras agree on, best supported first; nobody is no error, but an empty result.
+
+    Raises:
+        ConfigError: the rig lacks a camera.
+        InputError: there are fewer than two cameras, or times and frames differ in number.
+    """
+    options = options or PeopleOptions()
+    if len(detections.cameras) < 2:
+        raise InputError(f"3D needs at least two cameras, got {', '.join(detections.cameras) or 'none'}")
+    if len(time_s) != len(detections.keypoints):
+        raise InputError(f"there are {len(detections.keypoints)} frame sets but {len(time_s)} times")
+    rig = rig.select(list(detections.cameras))
+    bound = options.association_px * np.sqrt(max(np.prod(camera.size_wh) for camera in rig) / REFERENCE_PIXELS)
+    # Two of many cameras agree by chance too often; two of three are all there may be.
+    least_views = max(options.points.least_views, min(3, len(rig) - 1))
+    frames = associate(rig, detections.keypoints, bound_px=float(bound), least_views=least_views)
+    tracks = track(frames, time_s)
+    tracks = [one for one in tracks if len(one) >= options.least_share * len(tracks[0])][: options.most_people]
+    F, C, _, J, _ = detections.keypoints.shape
+    observed = np.full((F, C, len(tracks), J, 3), np.nan)
+    observed[..., 2] = 0
+    for n, one in enumerate(tracks):
+        for f, sighting in one.items():
+            for c in np.flatnonzero(sighting.members >= 0):
+                observed[f, c, n] = detections.keypoints[f, c, sighting.members[c]]
+    by_camera = np.moveaxis(observed, 1, 0)
+    points = triangulate_points(rig, by_camera[..., :2], by_camera[..., 2], options=options.points)
+    shape = (F, len(tracks), J)
+    motion = Motion3D(
+        detections.skeleton,
+        detections.cameras,
+        np.asarray(time_s, dtype=np.float64),
+        np.arange(len(tracks), dtype=np.int64),
+        points,
+        np.zeros(shape, bool),
+    )
+    return People3D(motion, observed)

@@ -1,0 +1,113 @@
+"""Robust triangulation of any number of points: the front door of this folder."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from triskel.camera import Rig
+from triskel.keypoints import Points3D
+from triskel.lens import pack
+from triskel.triangulate.kernel import triangulate_many
+
+REFERENCE_PIXELS = 1280 * 1024
+"""Image area for which `widest_px` is meant; it grows with the image's side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriangulateOptions:
+    """What counts as agreement between views.
+
+    Attributes:
+        max_reproj_px: largest reprojection error of a view that is used, px; None finds it from the data: six times
+            the spread of the errors, between `tightest_px` and `widest_px`.
+        least_views: fewest views of a point, at least 2.
+        least_score: views with a lower score are not used.
+        tightest_px: lower end of the automatic bound.
+        widest_px: upper end of the automatic bound, px in a 1280 x 1024 image.
+    """
+
+    max_reproj_px: float | None = None
+    least_views: int = 2
+    least_score: float = 0.05
+    tightest_px: float = 4.0
+    widest_px: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.least_views < 2:
+            raise ValueError(f"least_views is at least 2, got {self.least_views}")
+        if self.max_reproj_px is not None and not self.max_reproj_px > 0:
+            raise ValueError(f"max_reproj_px is positive, got {self.max_reproj_px}")
+
+
+def triangulate_points(
+    rig: Rig, xy: ArrayLike, score: ArrayLike | None = None, *, options: TriangulateOptions | None = None
+) -> Points3D:
+    """Triangulate points from the views that agree, refined on the raw images.
+
+    The views of one point must be of the same thing: no search across people is done here. Lens distortion is always
+    applied. Method: two-view hypotheses and consensus weighted by the scores, weighted linear start, then
+    Levenberg-Marquardt with Tukey's loss (Hartley & Zisserman, 2nd ed., sections 12.2-12.3 and A6.8).
+
+    Args:
+        rig: C cameras.
+        xy: (C, ..., 2) raw (distorted) px, NaN where missing.
+        score: (C, ...) in [0, 1]; all 1 when None.
+        options: what counts as agreement; the defaults when None.
+
+    Returns:
+        `Points3D` of leading shape (...). A point is NaN with score 0 where fewer than `least_views` views agree, all
+        rays are parallel, or it would lie behind a camera.
+
+    Raises:
+        ValueError: the shapes do not fit the rig or each other.
+    """
+    options = options or TriangulateOptions()
+    xy = np.asarray(xy, dtype=np.float64)
+    if xy.ndim < 2 or xy.shape[0] != len(rig) or xy.shape[-1] != 2:
+        raise ValueError(f"xy is ({len(rig)}, ..., 2) for this rig of {len(rig)} cameras, got {xy.shape}")
+    weights = np.ones(xy.shape[:-1]) if score is None else np.asarray(score, dtype=np.float64)
+    if weights.shape != xy.shape[:-1]:
+        raise ValueError(f"score is {xy.shape[:-1]} like xy, got {weights.shape}")
+    shape = xy.shape[1:-1]
+    points = np.ascontiguousarray(np.moveaxis(xy.reshape(len(rig), -1, 2), 0, 1))
+    weights = np.moveaxis(weights.reshape(len(rig), -1), 0, 1)
+    weights = np.ascontiguousarray(np.where(weights >= options.least_score, weights, 0.0))
+    cameras = np.stack([pack(camera) for camera in rig])
+    origins = np.stack([camera.centre for camera in rig])
+
+    def run(bound: float, noise_px: float, chosen: slice) -> tuple[NDArray[np.float64], ...]:
+        return triangulate_many(
+            cameras, origins, points[chosen], weights[chosen], bound, noise_px, options.least_views
+        )
+
+    widest = options.widest_px * np.sqrt(max(np.prod(camera.size_wh) for camera in rig) / REFERENCE_PIXELS)
+    if options.max_reproj_px is not None:
+        bound, noise = options.max_reproj_px, options.max_reproj_px / 6
+    else:
+        sample = slice(None, None, max(1, len(points) // 4000))
+        noise = _noise_px(run(widest, 1.0, sample))
+        bound = float(np.clip(6 * noise, options.tightest_px, widest))
+    X, point_score, error, views, sigma = run(bound, noise, slice(None))
+    return Points3D(
+        X=X.reshape(*shape, 3),
+        score=point_score.reshape(shape),
+        reproj_px=error.reshape(shape),
+        views=np.asarray(views, dtype=bool).reshape(*shape, len(rig)),
+        sigma_mm=sigma.reshape(*shape, 3),
+    )
+
+
+def _noise_px(result: tuple[NDArray[np.float64], ...]) -> float:
+    """Estimate the standard deviation of a detection along one axis from the errors of points with redundant views.
+
+    A mean of Rayleigh-distributed errors is 1.2533 sigma; a point fitted to n views leaves 2 n - 3 of 2 n degrees of
+    freedom. The median over points keeps outliers out.
+    """
+    _, _, error, views, _ = result
+    n = views.sum(axis=1)
+    redundant = n >= 3 if (n >= 3).any() else n >= 2
+    if not redundant.any():
+        return 0.0
+    n = n[redundant]
+    return float(np.median(error[redundant] / 1.2533 * np.sqrt(2 * n / (2 * n - 3))))
