@@ -10,13 +10,13 @@ trap 'exit 130' INT TERM
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 rm -rf build # setuptools would pack modules that are gone from the tree but not from build/lib
-.venv/bin/python -m pip wheel -q --no-deps --no-build-isolation -w "$work/dist" .
+.venv/bin/python -m pip wheel -qq --no-deps --no-build-isolation -w "$work/dist" .
 rm -rf build dist
 mkdir dist
 cp "$work"/dist/triskel-*.whl dist/
 .venv/bin/python -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q -c constraints.txt pip
-"$work/venv/bin/python" -m pip install -q -c constraints.txt dist/triskel-*.whl
+"$work/venv/bin/python" -m pip install -qq -c constraints.txt pip
+"$work/venv/bin/python" -m pip install -qq -c constraints.txt dist/triskel-*.whl
 
 cd "$work"
 "$work/venv/bin/python" -P - "$root" <<'PYTHON'

@@ -59,10 +59,10 @@ install_python_packages() {
     [ "$mode" = run ] || target=".[dev]"
     export PIP_DISABLE_PIP_VERSION_CHECK=1
     say "installing Python packages into $venv (a few minutes the first time)"
-    "$venv/bin/python" -m pip install -q -c constraints.txt pip setuptools \
+    "$venv/bin/python" -m pip install -qq -c constraints.txt pip setuptools \
         || fail "pip could not install pip and setuptools; is a package index within reach?"
     # Built with the setuptools just pinned: no second download, and the same build everywhere.
-    "$venv/bin/python" -m pip install -q --no-build-isolation -c constraints.txt -e "$target" \
+    "$venv/bin/python" -m pip install -qq --no-build-isolation -c constraints.txt -e "$target" \
         || fail "pip could not install the dependencies (its message stands above)"
 }
 

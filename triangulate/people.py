@@ -27,7 +27,7 @@ class PeopleOptions:
     """
 
     most_people: int | None = 1
-    association_px: float = 45.0
+    association_px: float = 60.0
     least_share: float = 0.2
     points: TriangulateOptions = field(default_factory=TriangulateOptions)
 

@@ -31,7 +31,7 @@ class TriangulateOptions:
     least_views: int = 2
     least_score: float = 0.05
     tightest_px: float = 4.0
-    widest_px: float = 30.0
+    widest_px: float = 80.0
 
     def __post_init__(self) -> None:
         if self.least_views < 2:

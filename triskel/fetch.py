@@ -180,10 +180,10 @@ def _open_members(archive: Path, wanted: set[str]) -> Iterator[tuple[str, IO[byt
     with tarfile.open(archive) as bundle:
         for member in bundle:
             if member.name in wanted and member.isreg():
-                source = bundle.extractfile(member)
-                assert source is not None, "a regular member has content"
+                content = bundle.extractfile(member)
+                assert content is not None, "a regular member has content"
                 wanted.discard(member.name)
-                yield member.name, source
+                yield member.name, content
             if not wanted:
                 return
 
@@ -251,11 +251,12 @@ def _started(command: list[str], output: IO[bytes], environment: dict[str, str])
 def _bytes_arrived(folder: Path) -> int:
     """Return the size of the largest file below `folder`: the archive, of which pip makes a second copy at the end."""
     largest = 0
-    for path in folder.rglob("*"):
-        try:
-            largest = max(largest, path.stat().st_size if path.is_file() else 0)
-        except OSError:  # pip has moved it meanwhile
-            continue
+    for parent, _, names in os.walk(folder):  # unlike rglob, it goes on when pip removes a folder meanwhile
+        for name in names:
+            try:
+                largest = max(largest, (Path(parent) / name).stat().st_size)
+            except OSError:
+                continue
     return largest
 
 

@@ -1,6 +1,7 @@
 """Save a source archive through pip's own index settings, without running the package.
 
-`triskel.fetch` starts this file as a program, with the interpreter whose pip is to be used; it imports nothing of triskel.
+`triskel.fetch` starts this file as a program, with the interpreter whose pip is to be used; it imports nothing of
+triskel.
 
 `pip download` of a source archive runs its setup code to learn its metadata. This asks pip's finder for the archive's
 address and pip's session for its bytes, so mirrors, proxies and certificates are the user's, and nothing is run.

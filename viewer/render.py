@@ -1,6 +1,5 @@
 """Pictures and videos of a scene in 3D, made without a display."""
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,18 +8,16 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from triskel.viewer import scene, solids, view
+from triskel.viewer.scene import Label
+from triskel.viewer.solids import Mesh
+from triskel.viewer.video import write_video
 
 from triskel.camera import Camera, Rig
 from triskel.errors import InputError, JobError
 from triskel.files import atomic_path
 from triskel.motion import Motion3D
 from triskel.projection import project
-from triskel.viewer import scene, solids, view
-from triskel.viewer.scene import Label
-from triskel.viewer.solids import Mesh
-from triskel.viewer.video import write_video
-
-logger = logging.getLogger(__name__)
 
 APT_PACKAGES = "libegl1 libgl1 libgl1-mesa-dri libusb-1.0-0"
 SHADOW = (0.022, 0.027, 0.038)
@@ -43,7 +40,6 @@ class Stage:
         self._people = o3d.geometry.TriangleMesh()
         still = solids.tubes(scene.surroundings(motion, rig), sides=6)
         self._still = o3d.geometry.TriangleMesh()
-        # Grid and frusta have no light and shade: one normal, towards the light.
         _fill(self._still, still)
         _fill(self._people, self._mesh(0))
         self._people.triangles = o3d.utility.Vector3iVector(self._mesh(0).triangles)
@@ -111,7 +107,9 @@ def offscreen(size_wh: tuple[int, int]) -> Iterator[Any]:
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
         visualizer = o3d.visualization.Visualizer()
         if not visualizer.create_window(width=size_wh[0], height=size_wh[1], visible=False):
-            raise JobError(f"3D pictures need OpenGL, and no context can be made; on Debian: apt install {APT_PACKAGES}")
+            raise JobError(
+                f"3D pictures need OpenGL, and no context can be made; on Debian: apt install {APT_PACKAGES}"
+            )
         try:
             yield visualizer
         finally:
@@ -199,6 +197,11 @@ def view_cameras(
     return [one] * len(frames)
 
 
+def _drawn_rig(rig: Rig | None, camera: str) -> Rig | None:
+    """Return the rig to draw: none in the close view, where the frusta would stand in front of the people."""
+    return None if camera == "people" else rig
+
+
 def render_image(
     motion: Motion3D,
     rig: Rig | None,
@@ -232,7 +235,7 @@ def render_image(
     if not 0 <= frame < F:
         raise InputError(f"{path}: there is no frame {frame}; the motion has 0 to {F - 1}")
     cameras = view_cameras(motion, rig, [frame], camera=camera, size_wh=size_wh)
-    (image,) = render_frames(motion, rig, [frame], cameras)
+    (image,) = render_frames(motion, _drawn_rig(rig, camera), [frame], cameras)
     with atomic_path(path) as temporary:
         cv2.imwrite(str(temporary), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
 
@@ -271,8 +274,10 @@ def render_video(
     rate = fps if fps is not None else motion.fps if np.isfinite(motion.fps) else 30.0
     cameras = view_cameras(motion, rig, frames, camera=camera, size_wh=size_wh) if frames else []
 
+    pictures = render_frames(motion, _drawn_rig(rig, camera), frames, cameras, supersample=supersample)
+
     def counted() -> Iterator[NDArray[np.uint8]]:
-        for done, image in enumerate(render_frames(motion, rig, frames, cameras, supersample=supersample), start=1):
+        for done, image in enumerate(pictures, start=1):
             yield image
             if progress is not None:
                 progress(done, len(frames))

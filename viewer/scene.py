@@ -91,7 +91,8 @@ def _typical_lengths(motion: Motion3D, limbs: NDArray[np.intp]) -> NDArray[np.fl
     """Return the median length (N, L), m, over at most 50 frames; infinite for limbs never seen."""
     some = motion.points.X[:: max(1, len(motion.time_s) // 50)]
     length = np.linalg.norm(some[:, :, limbs[:, 0]] - some[:, :, limbs[:, 1]], axis=-1)
-    return np.asarray(np.ma.median(np.ma.masked_invalid(length), axis=0).filled(np.inf))
+    middle = np.ma.median(np.ma.masked_invalid(length), axis=0)  # type: ignore[no-untyped-call]
+    return np.asarray(middle.filled(np.inf))
 
 
 def joint_balls(motion: Motion3D, frame: int) -> Balls:
@@ -102,9 +103,7 @@ def joint_balls(motion: Motion3D, frame: int) -> Balls:
     for end in (0, 1):
         for limb, joint in enumerate(limbs[:, end]):
             radius[:, joint] = np.where(lengths[:, limb] < FINE_LIMB_M, 0.6 * JOINT_RADIUS_M, radius[:, joint])
-    return Balls(
-        motion.points.X[frame].reshape(-1, 3), joint_colours(motion, frame).reshape(-1, 3), radius.reshape(-1)
-    )
+    return Balls(motion.points.X[frame].reshape(-1, 3), joint_colours(motion, frame).reshape(-1, 3), radius.reshape(-1))
 
 
 def people_labels(motion: Motion3D, frame: int) -> list[Label]:

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
 from triskel.viewer.scene import Balls, Lines
 
 HIDDEN_M = -1e3
@@ -88,7 +87,7 @@ def _mesh(
     """Repeat the triangles of `one` part `count` times and hide the parts that have a NaN."""
     vertices = vertices.reshape(count, -1, 3) if count else np.zeros((0, one.max() + 1, 3))
     per_part = vertices.shape[1]
-    hidden = ~np.isfinite(vertices).all(axis=(1, 2))
+    hidden = np.asarray(~np.isfinite(vertices).all(axis=(1, 2)))
     vertices = np.where(hidden[:, None, None], HIDDEN_M, vertices)
     normals = np.where(hidden[:, None, None], (0.0, 0.0, 1.0), normals.reshape(vertices.shape))
     triangles = one[None] + per_part * np.arange(count)[:, None, None]

@@ -2,11 +2,11 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from triskel.viewer import scene
 
 from triskel.camera import Camera, Rig
 from triskel.motion import Motion3D
 from triskel.rigid import Rigid
-from triskel.viewer import scene
 
 FIELD_OF_VIEW_RAD = np.radians(38)
 ELEVATION_RAD = np.radians(20)
@@ -71,12 +71,12 @@ def _fit(across: NDArray[np.float64], depth: NDArray[np.float64], tan: float) ->
 def points_of_interest(motion: Motion3D, rig: Rig | None = None) -> NDArray[np.float64]:
     """Return what a view must not cut off (P, 3), m: the people, the ground under them, the frusta and their names."""
     low, high = scene.people_bounds(motion)
-    low, high = low - (0.25, 0.25, 0), high + (0.25, 0.25, 0.25)
+    low, high = low - (0.25, 0.25, 0), high + 0.25
     low = np.minimum(low, (np.inf, np.inf, max(low[2] - 1, min(low[2], 0))))
     box = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
     if rig is None:
         return box
-    labels = np.array([label.at + (0, 0, 0.15) for label in scene.camera_labels(rig)])
+    labels = np.array([label.at + np.array([0, 0, 0.15]) for label in scene.camera_labels(rig)])
     return np.concatenate([box, scene.camera_frusta(rig).ends.reshape(-1, 3), labels])
 
 

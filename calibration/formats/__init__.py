@@ -1,7 +1,7 @@
 """Rigs in other tools' formats: one small file for each, told apart by content.
 
-    rig = load_rig("Calib.qca.txt")                 # any of FORMATS
-    write_rig(rig, "rig.toml", format="toml")
+rig = load_rig("Calib.qca.txt")                 # any of FORMATS
+write_rig(rig, "rig.toml", format="toml")
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from triskel.calibration.formats.native import Native
 from triskel.calibration.formats.openpose import OpenPose
 from triskel.calibration.formats.qualisys import Qualisys
 from triskel.calibration.formats.toml import Toml
+
 from triskel.camera import Rig
 from triskel.errors import ConfigError
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-
 from triskel.calibration.formats.base import (
     numbers,
     one_line,
@@ -20,6 +19,7 @@ from triskel.calibration.formats.base import (
     refuse,
     size_from_principal_point,
 )
+
 from triskel.camera import Camera, Rig
 from triskel.errors import ConfigError
 from triskel.files import write_text

@@ -18,9 +18,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
-
 from triskel.calibration.formats.base import numbers, peek_text, pose, refuse, trimmed_dist
 from triskel.calibration.formats.xml_tree import parse_xml
+
 from triskel.camera import Camera, Rig
 from triskel.errors import ConfigError
 from triskel.files import write_text

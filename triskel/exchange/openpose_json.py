@@ -136,7 +136,8 @@ def _matched(
         limit_px = MATCH_SHARE * max(camera.size_wh)
         for f in range(F):
             offset = detections.keypoints[f, c, :, None, :, :2] - reprojected[c, f]
-            distance = np.ma.median(np.ma.masked_invalid(np.linalg.norm(offset, axis=-1)), axis=-1).filled(np.inf)
+            px = np.ma.masked_invalid(np.linalg.norm(offset, axis=-1))
+            distance = np.ma.median(px, axis=-1).filled(np.inf)  # type: ignore[no-untyped-call]
             for n, m in zip(*linear_sum_assignment(np.minimum(distance, 2 * limit_px)), strict=True):
                 if distance[n, m] <= limit_px:
                     positions[f, c, n], ids[f, c, n] = known[f, m], motion.ids[m]

@@ -1,0 +1,167 @@
+"""Look at a rig before trusting it: what is implausible, and a table of what it says."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triskel.camera import Camera, Rig
+from triskel.projection import pixel_rays
+
+Severity = Literal["error", "warning"]
+
+MIN_APART_M = 0.01
+"""Two cameras closer than this stand inside each other."""
+MAX_PRINCIPAL_OFFSET = 0.1
+"""Distance of the principal point from the image centre, in image diagonals, above which it is worth a warning."""
+FOV_RANGE_DEG = (10.0, 170.0)
+"""Horizontal fields of view of ordinary lenses; outside it the focal length is mostly in the wrong unit."""
+MAX_ASPECT_ERROR = 0.05
+"""Pixels are square in practice: fx and fy that differ by more are a sign of a poor or rescaled calibration."""
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong with a rig.
+
+    Attributes:
+        severity: `error` where results cannot be right, `warning` where a person should look.
+        camera: the camera's name, or names joined by a comma; empty for the rig as a whole.
+        message: one line.
+    """
+
+    severity: Severity
+    camera: str
+    message: str
+
+
+class CameraRow(NamedTuple):
+    """What a table says about one camera; the look-at point is the one closest to all the cameras' axes."""
+
+    name: str
+    size_wh: tuple[int, int]
+    focal_px: float
+    fov_deg: float
+    centre_m: tuple[float, float, float]
+    look_at_distance_m: float
+    model: str
+
+
+def check_rig(rig: Rig) -> list[Finding]:
+    """Return what is implausible about a rig, errors first; an empty list means that nothing was found.
+
+    It knows the geometry only, not the images: a rig can pass and still be wrong. A mirrored rotation cannot occur
+    (`Rigid` refuses it).
+    """
+    findings = [finding for camera in rig for finding in _check_intrinsics(camera)]
+    findings += _check_floor(rig)
+    findings += _check_apart(rig)
+    findings += _check_view(rig)
+    return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def describe_rig(rig: Rig) -> list[CameraRow]:
+    """Return one plain row a camera for a table; `look_at_distance_m` is NaN where the axes have no common point."""
+    target = common_look_at(rig)
+    return [
+        CameraRow(
+            name=camera.name,
+            size_wh=camera.size_wh,
+            focal_px=float((camera.K[0, 0] + camera.K[1, 1]) / 2),
+            fov_deg=horizontal_fov_deg(camera),
+            centre_m=(float(camera.centre[0]), float(camera.centre[1]), float(camera.centre[2])),
+            look_at_distance_m=float(np.linalg.norm(camera.centre - target)),
+            model=camera.model,
+        )
+        for camera in rig
+    ]
+
+
+def common_look_at(rig: Rig) -> NDArray[np.float64]:
+    """Return the point (3,), m, closest to all optical axes (least squares); NaN if they are parallel."""
+    A, b = np.zeros((3, 3)), np.zeros(3)
+    for camera in rig:
+        axis = camera.cam_from_world.R[2]
+        across = np.eye(3) - np.outer(axis, axis)
+        A += across
+        b += across @ camera.centre
+    if np.linalg.eigvalsh(A)[0] < 1e-6 * len(rig):
+        return np.full(3, np.nan)
+    return np.asarray(np.linalg.solve(A, b), dtype=np.float64)
+
+
+def horizontal_fov_deg(camera: Camera) -> float:
+    """Return the angle between the rays of the left and right edge's middles, degrees; ideal lens where they fold."""
+    w, cy = camera.size_wh[0], float(camera.K[1, 2])
+    left, right = pixel_rays(camera, [[-0.5, cy], [w - 0.5, cy]])
+    if np.isfinite(left).all() and np.isfinite(right).all():
+        # Each half from the axis: together they may exceed 180 degrees.
+        return float(np.degrees(sum(np.arccos(np.clip(ray[2], -1, 1)) for ray in (left, right))))
+    fx, cx = camera.K[0, 0], camera.K[0, 2]
+    return float(np.degrees(np.arctan((cx + 0.5) / fx) + np.arctan((w - 0.5 - cx) / fx)))
+
+
+def _check_intrinsics(camera: Camera) -> list[Finding]:
+    """Return findings about one camera's K and lens."""
+    found = []
+    size = np.array(camera.size_wh, dtype=np.float64)
+    offset = np.linalg.norm(camera.K[:2, 2] - (size - 1) / 2)
+    if offset > MAX_PRINCIPAL_OFFSET * np.linalg.norm(size):
+        message = f"principal point is {offset:.0f} px from the image centre; was the image cropped or turned?"
+        found.append(Finding("warning", camera.name, message))
+    fov = horizontal_fov_deg(camera)
+    limit = 360.0 if camera.model == "fisheye" else FOV_RANGE_DEG[1]
+    if not FOV_RANGE_DEG[0] <= fov <= limit:
+        message = f"focal length {camera.K[0, 0]:.0f} px gives a field of view of {fov:.1f} degrees: a wrong unit?"
+        found.append(Finding("warning", camera.name, message))
+    if abs(camera.K[0, 0] / camera.K[1, 1] - 1) > MAX_ASPECT_ERROR:
+        message = f"fx {camera.K[0, 0]:.0f} and fy {camera.K[1, 1]:.0f} px differ by more than {MAX_ASPECT_ERROR:.0%}"
+        found.append(Finding("warning", camera.name, message))
+    lost = _share_without_ray(camera)
+    if lost > 0:
+        message = f"the lens model folds inside the image: {lost:.1%} of it has no viewing ray; too much distortion"
+        found.append(Finding("error" if lost > 0.05 else "warning", camera.name, message))
+    return found
+
+
+def _share_without_ray(camera: Camera) -> float:
+    """Return the share of a grid over the image, border included, where no viewing ray reaches the pixel."""
+    w, h = camera.size_wh
+    grid = np.stack(np.meshgrid(np.linspace(0, w - 1, 25), np.linspace(0, h - 1, 25)), axis=-1)
+    return float(np.isnan(pixel_rays(camera, grid)[..., 0]).mean())
+
+
+def _check_floor(rig: Rig) -> list[Finding]:
+    """Return cameras below z = 0."""
+    return [
+        Finding("error", camera.name, f"stands {-camera.centre[2]:.2f} m under the floor (z = 0); is z up?")
+        for camera in rig
+        if camera.centre[2] < -MIN_APART_M
+    ]
+
+
+def _check_apart(rig: Rig) -> list[Finding]:
+    """Return pairs of cameras in the same place."""
+    found = []
+    for i, first in enumerate(rig.cameras):
+        for second in rig.cameras[i + 1 :]:
+            gap = float(np.linalg.norm(first.centre - second.centre))
+            if gap < MIN_APART_M:
+                message = f"are {gap * 1000:.1f} mm apart: no depth can be measured between them; is the unit metres?"
+                found.append(Finding("error", f"{first.name}, {second.name}", message))
+    return found
+
+
+def _check_view(rig: Rig) -> list[Finding]:
+    """Return cameras that look away from the point that the axes share."""
+    if len(rig) < 2:
+        return []
+    target = common_look_at(rig)
+    if np.isnan(target).any():
+        return [Finding("warning", "", "all optical axes are parallel: the cameras share no point they look at")]
+    away = [camera.name for camera in rig if camera.cam_from_world.apply(target)[2] <= 0]
+    if len(away) == len(rig):
+        return [Finding("error", "", "all cameras look away from their common volume; is the rotation inverted?")]
+    return [
+        Finding("warning", name, "looks away from the volume that the other cameras see; is its rotation inverted?")
+        for name in away
+    ]
