@@ -6,10 +6,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from triskel.calibration.boards import Board, BoardView
 from triskel.calibration.bundle import BundleState, CornerView, refine, view_errors
 from triskel.calibration.intrinsics import is_usable, outlier_limit_px
-
 from triskel.camera import Camera, Rig
 from triskel.errors import InputError
 from triskel.projection import pixel_rays
@@ -50,7 +50,7 @@ def calibrate_rig(
     board: Board,
     *,
     floor_shot: int | None = None,
-    refine_intrinsics: bool = True,
+    refine_intrinsics: bool = False,
     huber_px: float = 1.0,
 ) -> RigCalibration:
     """Find the poses of all cameras, and refine them with the boards' poses in one robust least-squares problem.
@@ -60,13 +60,14 @@ def calibrate_rig(
 
     Args:
         shots: for each shot, what each camera saw, by camera name; cameras that saw nothing may be left out. Shots
-            seen by a single camera help its intrinsics.
+            seen by a single camera count only with `refine_intrinsics`.
         cameras: the cameras with their intrinsics; their poses are ignored.
         board: the board, rigid and the same in all shots.
         floor_shot: index of a shot with the board on the floor: the world is then the board's frame, turned so that
             z is up. Without it the world is the FIRST CAMERA's frame, whose z is not up.
-        refine_intrinsics: also refine K and up to 5 distortion coefficients, which is worth it when each camera has
-            seen the board in all parts of its image.
+        refine_intrinsics: also refine K and up to 5 distortion coefficients. Only where each camera has seen the
+            board in all parts of its image: on a recording of 57 frames with poor coverage the RMS fell from 1.28 to
+            1.01 px while a camera moved by 132 mm.
         huber_px: errors beyond this, px, count linearly in the refinement.
 
     Returns:

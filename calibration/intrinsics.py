@@ -6,8 +6,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from triskel.calibration.boards import Board, BoardView
 
+from triskel.calibration.boards import Board, BoardView
 from triskel.camera import Camera, LensModel
 from triskel.errors import InputError, JobError
 
@@ -117,14 +117,17 @@ def _solve(
     X: _Points, xy: _Points, *, size_wh: tuple[int, int], model: LensModel, name: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], _Points]:
     """Return K, dist and each view's corner errors, px."""
+    view_3d: list[NDArray[np.floating]]
+    view_2d: list[NDArray[np.floating]]
     try:
         if model == "fisheye":
             flags = cv2.fisheye.CALIB_RECOMPUTE_EXTRINSIC | cv2.fisheye.CALIB_FIX_SKEW
-            X3, xy3 = [points[None] for points in X], [points[None] for points in xy]
-            _, K, dist, rvecs, tvecs = cv2.fisheye.calibrate(X3, xy3, size_wh, None, None, flags=flags)
+            view_3d, view_2d = [points[None] for points in X], [points[None] for points in xy]
+            _, K, dist, rvecs, tvecs = cv2.fisheye.calibrate(view_3d, view_2d, size_wh, None, None, flags=flags)
         else:
-            X3, xy3 = [p.astype(np.float32)[:, None] for p in X], [p.astype(np.float32)[:, None] for p in xy]
-            _, K, dist, rvecs, tvecs = cv2.calibrateCamera(X3, xy3, size_wh, None, None)
+            view_3d = [points.astype(np.float32)[:, None] for points in X]
+            view_2d = [points.astype(np.float32)[:, None] for points in xy]
+            _, K, dist, rvecs, tvecs = cv2.calibrateCamera(view_3d, view_2d, size_wh, None, None)
     except cv2.error as error:
         reason = " ".join(str(error).split())
         raise JobError(

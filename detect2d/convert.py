@@ -37,7 +37,7 @@ def convert_mobilenet_thin(graph: Path) -> dict[str, Tensor]:
             array = array.transpose(3, 2, 0, 1)  # H, W, in, out -> out, in, H, W
         if array.shape != tuple(expected[parameter].shape):
             raise InputError(f"{graph}: layer {node!r} is {array.shape}, expected {tuple(expected[parameter].shape)}")
-        state[parameter] = torch.from_numpy(np.array(array, dtype=np.float32))
+        state[parameter] = torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
     missing = sorted(set(expected) - set(state))
     assert not missing, f"parameters without a source: {missing}"
     return state

@@ -10,6 +10,7 @@ from triskel.camera import Rig
 from triskel.errors import InputError
 from triskel.motion import Detections2D, Motion3D
 from triskel.triangulate.association import associate
+from triskel.triangulate.plausible import drop_implausible
 from triskel.triangulate.points import REFERENCE_PIXELS, TriangulateOptions, triangulate_points
 from triskel.triangulate.tracking import track
 
@@ -83,11 +84,13 @@ def triangulate_people(
                 observed[f, c, n] = detections.keypoints[f, c, sighting.members[c]]
     by_camera = np.moveaxis(observed, 1, 0)
     points = triangulate_points(rig, by_camera[..., :2], by_camera[..., 2], options=options.points)
+    time_s = np.asarray(time_s, dtype=np.float64)
+    points = drop_implausible(detections.skeleton, points, time_s)
     shape = (F, len(tracks), J)
     motion = Motion3D(
         detections.skeleton,
         detections.cameras,
-        np.asarray(time_s, dtype=np.float64),
+        time_s,
         np.arange(len(tracks), dtype=np.int64),
         points,
         np.zeros(shape, bool),

@@ -128,7 +128,14 @@ def read_keypoints2d(path: Path) -> Detections2D:
 def write_keypoints3d(motion: Motion3D, path: Path) -> None:
     """Write people in 3D; one row for each joint that has a position."""
     f, n, j = np.nonzero(motion.found)
-    points = Points3D(*(values[f, n, j] for values in motion.points))
+    all_points = motion.points
+    points = Points3D(
+        X=all_points.X[f, n, j],
+        score=all_points.score[f, n, j],
+        reproj_px=all_points.reproj_px[f, n, j],
+        views=all_points.views[f, n, j],
+        sigma_mm=all_points.sigma_mm[f, n, j],
+    )
     columns: list[Any] = [f, motion.time_s[f], motion.ids[n], _names([BODY], np.zeros_like(f))]
     columns += [_names(motion.skeleton.joints, j), *points.X.T, points.score, points.reproj_px, points.n_views]
     columns += [_views(points.views, motion.cameras), *points.sigma_mm.T, motion.gap[f, n, j]]

@@ -12,7 +12,6 @@ from triskel.calibration.formats.native import Native
 from triskel.calibration.formats.openpose import OpenPose
 from triskel.calibration.formats.qualisys import Qualisys
 from triskel.calibration.formats.toml import Toml
-
 from triskel.camera import Rig
 from triskel.errors import ConfigError
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 from numpy.typing import NDArray
+
 from triskel.calibration.formats.base import (
     numbers,
     one_line,
@@ -19,7 +20,6 @@ from triskel.calibration.formats.base import (
     refuse,
     size_from_principal_point,
 )
-
 from triskel.camera import Camera, Rig
 from triskel.errors import ConfigError
 from triskel.files import write_text
@@ -66,6 +66,8 @@ class EasyMocap:
 def _storage(path: Path) -> dict[str, object]:
     """Return a FileStorage YAML file as plain Python: OpenCV's header and tag are not YAML 1.1, so they are removed."""
     text = re.sub(r"^%YAML:?.*$", "", read_text(path), flags=re.MULTILINE).replace("!!opencv-matrix", "")
+    if re.search(r"[&*]\w", text):
+        raise ConfigError(f"{path}: YAML anchors and aliases are refused; no calibration needs them")
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:

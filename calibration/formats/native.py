@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import yaml
-from triskel.calibration.formats.base import peek_text
 
+from triskel.calibration.formats.base import peek_text
 from triskel.camera import Rig
 from triskel.rig_file import is_native_rig, load_native_rig, save_rig
 

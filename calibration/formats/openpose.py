@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from triskel.calibration.formats.base import numbers, peek_text, pose, refuse, size_from_principal_point
 from triskel.calibration.formats.xml_tree import parse_xml
-
 from triskel.camera import DIST_LENGTHS, Camera, Rig
 from triskel.errors import ConfigError
 from triskel.files import atomic_folder

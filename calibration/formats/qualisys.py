@@ -6,7 +6,8 @@ the one below puts every joint in front of the cameras at a median reprojection 
 The next one leaves 77 px.
 
 - `r11 .. r33`, row by row, is camera-from-world in axes x right, y UP, z BACKWARD: R = diag(1, -1, -1) R_file.
-- `x y z` is the camera centre in the world, mm. World: z up, floor at 0 (ankles come out at 0.08 to 0.2 m).
+- `x y z` is the camera centre in the world, mm. World: z up, floor at 0 (in the median frame the toes come
+  out at 0.08 m, the ankles at 0.15 and 0.22 m, the top of the head at 1.61 m).
 - Focal lengths and centre point are in 1/64 px. Distortion is k1 k2 p1 p2 k3 of OpenCV, NOT scaled by 64.
 - Pixel origin: `sensorMaxU` is 64 (width - 1), so the first pixel's centre is 0 and the last one's width - 1, as here.
   The detections cannot tell: origins from -1 to +1 px change the refined error by less than 0.002 px.
@@ -18,9 +19,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
+
 from triskel.calibration.formats.base import numbers, peek_text, pose, refuse, trimmed_dist
 from triskel.calibration.formats.xml_tree import parse_xml
-
 from triskel.camera import Camera, Rig
 from triskel.errors import ConfigError
 from triskel.files import write_text

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from triskel.calibration.formats.base import numbers, one_line, peek_text, pose, read_text, trimmed_dist
 
+from triskel.calibration.formats.base import numbers, one_line, peek_text, pose, read_text, trimmed_dist
 from triskel.camera import DIST_LENGTHS, Camera, Rig
 from triskel.errors import ConfigError
 from triskel.files import write_text

@@ -4,7 +4,6 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from triskel.calibration.formats.base import one_line, read_text
-
 from triskel.errors import ConfigError
 
 

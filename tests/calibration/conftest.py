@@ -1,3 +1,4 @@
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +49,18 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"needs the shared data, and {SHARED} is missing")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def scene():
+    """Return the module `scene.py` beside this file (tests are not a package)."""
+    spec = importlib.util.spec_from_file_location("calibration_scene", Path(__file__).with_name("scene.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def rig_of():
+    """Return the function that builds rings of cameras."""
+    return make_rig

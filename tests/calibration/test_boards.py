@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
 import pytest
-from triskel.calibration import Charuco, Chessboard
 
+from triskel.calibration import Charuco, Chessboard
 from triskel.errors import ConfigError
 
 CHARUCO = {"squares_xy": (7, 5), "square_m": 0.04, "marker_m": 0.03}

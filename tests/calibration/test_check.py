@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from triskel.calibration import check_rig, describe_rig
-from triskel.calibration.check import common_look_at
 
 from triskel import Rig
+from triskel.calibration import check_rig, describe_rig
+from triskel.calibration.check import common_look_at
 from triskel.rigid import Rigid
 
 
@@ -16,7 +16,7 @@ def only(rig):
     return finding
 
 
-def scaled_K(camera, factor):
+def with_focal_scaled(camera, factor):
     K = camera.K.copy()
     K[[0, 1], [0, 1]] *= factor
     return K
@@ -64,7 +64,7 @@ def test_principal_point_far_from_the_centre_is_a_warning(rig):
 
 @pytest.mark.parametrize("factor", [64, 1 / 64])
 def test_focal_length_in_the_wrong_unit_is_a_warning(rig, factor):
-    findings = check_rig(with_first(rig, K=scaled_K(rig["cam01"], factor), dist=np.zeros(5)))
+    findings = check_rig(with_first(rig, K=with_focal_scaled(rig["cam01"], factor), dist=np.zeros(5)))
     assert any("wrong unit" in finding.message for finding in findings)
 
 

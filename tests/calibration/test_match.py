@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from triskel.calibration import has_black_bars, match_image_sizes
 
+from triskel.calibration import has_black_bars, match_image_sizes
 from triskel.errors import ConfigError
 
 

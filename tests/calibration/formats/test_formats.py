@@ -4,9 +4,9 @@ import tomllib
 import cv2
 import numpy as np
 import pytest
-from triskel.calibration import FORMATS, load_rig, write_rig
 
 from triskel import Camera, Rig
+from triskel.calibration import FORMATS, load_rig, write_rig
 from triskel.errors import ConfigError
 from triskel.rigid import Rigid
 
@@ -53,7 +53,7 @@ def test_fisheye_survives_where_the_format_can_hold_it(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["qualisys", "openpose", "easymocap"])
 def test_fisheye_is_refused_where_the_format_cannot_hold_it(name, tmp_path):
-    with pytest.raises(ConfigError, match="cam01.*fisheye"):
+    with pytest.raises(ConfigError, match=r"cam01.*fisheye"):
         write_rig(build_rig(model="fisheye", dist=(0, 0, 0, 0)), tmp_path / "rig", format=name)
     assert not (tmp_path / "rig").exists()
 
@@ -147,7 +147,7 @@ def test_easymocap_files_that_opencv_wrote_are_read(tmp_path):
     write_rig(rig, tmp_path, format="easymocap")
     for name in ("intri.yml", "extri.yml"):  # through OpenCV and back
         old = cv2.FileStorage(str(tmp_path / name), cv2.FILE_STORAGE_READ)
-        keys = [key for key in old.root().keys() if key[:2] in ("K_", "di", "R_", "Ro", "T_")]
+        keys = [key for key in list(old.root().keys()) if key[:2] in ("K_", "di", "R_", "Ro", "T_")]
         values = {key: old.getNode(key).mat() for key in keys}
         old.release()
         new = cv2.FileStorage(str(tmp_path / name), cv2.FILE_STORAGE_WRITE)
@@ -263,7 +263,8 @@ def test_broken_qualisys_values_are_named(old, new, what, tmp_path):
 
 
 BOMB = """<?xml version="1.0"?>
-<!DOCTYPE calibration [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">
+<!DOCTYPE calibration [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
+<!ENTITY c "&b;&b;&b;&b;&b;&b;">
 <!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;"><!ENTITY e "&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;">]>
 """
 
@@ -289,3 +290,11 @@ def test_toml_without_a_needed_key_names_it(tmp_path):
     write_rig(build_rig(), path, format="toml")
     path.write_text(path.read_text().replace("translation =", "shift =", 1))
     assert "translation missing" in one_line_error(path)
+
+
+def test_easymocap_yaml_with_aliases_is_refused(tmp_path):
+    write_rig(build_rig(), tmp_path, format="easymocap")
+    lines = ["a: &a [1, 1, 1]"] + [f"{b}: &{b} [*{a}, *{a}, *{a}]" for a, b in zip("abcdefg", "bcdefgh", strict=True)]
+    text = (tmp_path / "intri.yml").read_text() + "\n".join(lines)
+    (tmp_path / "intri.yml").write_text(text)
+    assert "aliases" in one_line_error(tmp_path)

@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+
+from triskel import ConfigError
+from triskel.skeleton import (
+    BODY_25,
+    COCO_17,
+    COCO_18,
+    FACE_70,
+    SKELETONS,
+    WHOLE_BODY_135,
+    Skeleton,
+    get_skeleton,
+    load_skeleton,
+)
+
+GOOD = "name: mine\njoints: [LHand, RHand, Head]\nlimbs: [[Head, LHand], [Head, RHand]]\n"
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=list(SKELETONS))
+def test_flipping_twice_changes_nothing_and_once_swaps_left_and_right(skeleton):
+    flips = np.array(skeleton.flips)
+    np.testing.assert_array_equal(flips[flips], np.arange(len(skeleton)))
+    for i, joint in enumerate(skeleton.joints):
+        if joint[0] in "LR" and joint[1:2].isupper():
+            assert skeleton.joints[flips[i]] == "RL"["LR".index(joint[0])] + joint[1:]
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=list(SKELETONS))
+def test_mirrored_limbs_are_limbs(skeleton):
+    """The drawing is symmetric: flipping every limb gives the same set of limbs."""
+    limbs = {frozenset(limb) for limb in skeleton.limbs}
+    assert {frozenset(skeleton.flips[i] for i in limb) for limb in limbs} == limbs
+    assert len(limbs) == len(skeleton.limbs)
+
+
+@pytest.mark.parametrize("skeleton", [BODY_25, COCO_18, COCO_17], ids=lambda s: s.name)
+def test_limbs_of_a_body_join_all_its_joints(skeleton):
+    reached, todo = {0}, [0]
+    while todo:
+        here = todo.pop()
+        for a, b in skeleton.limbs:
+            if here in (a, b) and not {a, b} <= reached:
+                todo += {a, b} - reached
+                reached |= {a, b}
+    missing = {skeleton.joints[i] for i in range(len(skeleton))} - {skeleton.joints[i] for i in reached}
+    # Without a neck nothing joins the head of COCO-17 to its shoulders.
+    assert missing == ({joint for joint in missing if "Shoulder" in joint or len(missing) == 12} and missing)
+    assert len(missing) == (12 if skeleton is COCO_17 else 0)
+
+
+def test_joint_orders_are_those_of_the_published_formats():
+    assert [BODY_25.index(j) for j in ("Nose", "Neck", "MidHip", "RHeel")] == [0, 1, 8, 24]
+    assert [COCO_18.index(j) for j in ("Nose", "Neck", "RHip", "LEar")] == [0, 1, 8, 17]
+    assert [COCO_17.index(j) for j in ("Nose", "LEye", "LShoulder", "RAnkle")] == [0, 1, 5, 16]
+    assert [len(s) for s in (FACE_70, WHOLE_BODY_135)] == [70, 135]
+
+
+def test_shared_joints_have_the_same_name_on_both_sides():
+    here, there = BODY_25.shared(COCO_17)
+    assert [BODY_25.joints[i] for i in here] == [COCO_17.joints[i] for i in there]
+    assert set(COCO_17.joints) == {COCO_17.joints[i] for i in there}
+
+
+def test_unknown_names_are_answered_with_the_known_ones():
+    with pytest.raises(ConfigError, match="'Tail'; it has Nose, Neck"):
+        BODY_25.index("Tail")
+    with pytest.raises(ConfigError, match="'body_26'; there are body_25, "):
+        get_skeleton("body_26")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"joints": ("A", "A")}, "unique"),
+        ({"limbs": ((0, 2),)}, "limbs name joints 0 to 1"),
+        ({"flips": (1, 1)}, "flips pair"),
+        ({"flips": (0,)}, "flips pair"),
+        ({"colours": ((0, 0, 0),)}, "one colour a joint"),
+    ],
+)
+def test_an_inconsistent_skeleton_is_refused(changes, words):
+    good = {"name": "s", "joints": ("A", "B"), "limbs": ((0, 1),), "flips": (1, 0), "colours": ((0, 0, 0),) * 2}
+    assert len(Skeleton(**good)) == 2
+    with pytest.raises(ConfigError, match=words):
+        Skeleton(**(good | changes))
+
+
+def test_a_skeleton_of_ones_own_comes_from_yaml(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD)
+    mine = load_skeleton(file)
+    assert mine.joints == ("LHand", "RHand", "Head")
+    assert mine.limbs == ((2, 0), (2, 1))
+    assert mine.flips == (1, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: [", "cannot be read"),
+        ("just words", "keys name, joints, limbs"),
+        (GOOD + "links: []\n", "'links'"),
+        ("name: mine\njoints: [A]\n", "keys name, joints, limbs"),
+        (GOOD.replace("[Head, RHand]", "[Head, Tail]"), "limbs are pairs of joint names"),
+        (GOOD + "colours: [[1, 2]]\n", "colours are RGB triples"),
+        (GOOD + "colours: [[1, 2, 3]]\n", "one colour a joint"),
+        (GOOD.replace("LHand, RHand, Head]", "LHand, LHand]"), "limbs are pairs|unique"),
+        ("name: mine\njoints: 5\nlimbs: []\n", "joints"),
+        ("name: mine\njoints: [A]\nlimbs: 5\n", "limbs"),
+    ],
+)
+def test_a_yaml_skeleton_with_a_mistake_is_refused_in_one_line(tmp_path, text, words):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=words) as caught:
+        load_skeleton(file)
+    assert "\n" not in str(caught.value)
+    assert str(file) in str(caught.value) or "mine" in str(caught.value)
