@@ -66,9 +66,7 @@ def pair_by_index(videos: Mapping[str, VideoInfo]) -> tuple[float, NDArray[np.fl
     return fps, np.arange(sets) / fps, index, warnings
 
 
-def read_sets(
-    videos: Mapping[str, Path], index: NDArray[np.int64]
-) -> Iterator[dict[str, NDArray[np.uint8]]]:
+def read_sets(videos: Mapping[str, Path], index: NDArray[np.int64]) -> Iterator[dict[str, NDArray[np.uint8]]]:
     """Yield the images of each frame set by camera, RGB; a camera that the set lacks is left out.
 
     Args:

@@ -61,7 +61,7 @@ class Detector:
             self._network = network.eval().to(self.device, memory_format=torch.channels_last)
         except (RuntimeError, AssertionError) as error:
             raise InputError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
-        self.precision = _precision(options.precision, self.device)
+        self.precision = resolve_precision(options.precision, self.device)
 
     @property
     def skeleton(self) -> Skeleton:
@@ -150,7 +150,7 @@ def _resample(maps: Tensor, content: tuple[float, ...], reference: tuple[float, 
     return functional.grid_sample(maps, grid, mode="bicubic", padding_mode="border", align_corners=False)
 
 
-def _precision(wanted: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
+def resolve_precision(wanted: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
     """Resolve `auto`: bfloat16 where the hardware has instructions for it."""
     if wanted != "auto":
         return wanted

@@ -91,9 +91,7 @@ def score_limbs(
         a, b = limbs[k]
         for i in range(start[a], start[a + 1]):
             for j in range(start[b], start[b + 1]):
-                value, share = _affinity(
-                    affinity[2 * k], affinity[2 * k + 1], xy[i], xy[j], sample_threshold, stride
-                )
+                value, share = _affinity(affinity[2 * k], affinity[2 * k + 1], xy[i], xy[j], sample_threshold, stride)
                 if share <= good_share:
                     if math.hypot(xy[j, 0] - xy[i, 0], xy[j, 1] - xy[i, 1]) >= near_cells:
                         continue

@@ -12,7 +12,7 @@ from triskel.detect2d import load_detector
 from triskel.samples import get_sample
 from triskel.viewer import draw_people
 
-FRAME = 40
+FRAME = 10
 
 
 def main():

@@ -118,9 +118,7 @@ def _hypotheses(
         for b in range(a + 1, C):
             for i in range(counts[a]):
                 for j in range(counts[b]):
-                    value = _hypothesis(
-                        cameras, people, counts, rays, origins, (a, i, b, j), bound, members[count], X
-                    )
+                    value = _hypothesis(cameras, people, counts, rays, origins, (a, i, b, j), bound, members[count], X)
                     if value > 0.0:
                         support[count] = value
                         for axis in range(3):

@@ -131,9 +131,15 @@ def solve3(A: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
     det = A[0, 0] * c0 + A[0, 1] * c1 + A[0, 2] * c2
     x = np.full(3, np.nan)
     if abs(det) > 1e-300:
-        x[0] = (c0 * b[0] + (A[0, 2] * A[2, 1] - A[0, 1] * A[2, 2]) * b[1] + (A[0, 1] * A[1, 2] - A[0, 2] * A[1, 1]) * b[2]) / det
-        x[1] = (c1 * b[0] + (A[0, 0] * A[2, 2] - A[0, 2] * A[2, 0]) * b[1] + (A[0, 2] * A[1, 0] - A[0, 0] * A[1, 2]) * b[2]) / det
-        x[2] = (c2 * b[0] + (A[0, 1] * A[2, 0] - A[0, 0] * A[2, 1]) * b[1] + (A[0, 0] * A[1, 1] - A[0, 1] * A[1, 0]) * b[2]) / det
+        x[0] = (
+            c0 * b[0] + (A[0, 2] * A[2, 1] - A[0, 1] * A[2, 2]) * b[1] + (A[0, 1] * A[1, 2] - A[0, 2] * A[1, 1]) * b[2]
+        ) / det
+        x[1] = (
+            c1 * b[0] + (A[0, 0] * A[2, 2] - A[0, 2] * A[2, 0]) * b[1] + (A[0, 2] * A[1, 0] - A[0, 0] * A[1, 2]) * b[2]
+        ) / det
+        x[2] = (
+            c2 * b[0] + (A[0, 1] * A[2, 0] - A[0, 0] * A[2, 1]) * b[1] + (A[0, 0] * A[1, 1] - A[0, 1] * A[1, 0]) * b[2]
+        ) / det
     return x
 
 
@@ -232,9 +238,7 @@ def triangulate_many(
     bound: float,
     noise_px: float,
     least_views: int,
-) -> tuple[
-    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]
-]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
     """Triangulate N points.
 
     Args:

@@ -77,9 +77,7 @@ def triangulate_points(
     origins = np.stack([camera.centre for camera in rig])
 
     def run(bound: float, noise_px: float, chosen: slice) -> tuple[NDArray[np.float64], ...]:
-        return triangulate_many(
-            cameras, origins, points[chosen], weights[chosen], bound, noise_px, options.least_views
-        )
+        return triangulate_many(cameras, origins, points[chosen], weights[chosen], bound, noise_px, options.least_views)
 
     widest = options.widest_px * np.sqrt(max(np.prod(camera.size_wh) for camera in rig) / REFERENCE_PIXELS)
     if options.max_reproj_px is not None:

@@ -113,7 +113,8 @@ def project_with_jacobian(
             return nan, nan, nan, nan, nan, nan, nan, nan
         x, y = X / Z, Y / Z
         xd, yd, a, b, d, e = distort_pinhole(c, x, y)
-        if a * e - b * d <= 0.0:  # beyond the radius where the polynomial folds back into the image
+        # Beyond the radius where the polynomial folds back into the image, or further out, where it mirrors it.
+        if a * e - b * d <= 0.0 or a + e <= 0.0:
             return nan, nan, nan, nan, nan, nan, nan, nan
         xX, xY, xZ = a / Z, b / Z, -(a * x + b * y) / Z
         yX, yY, yZ = d / Z, e / Z, -(d * x + e * y) / Z
@@ -177,7 +178,7 @@ def pixel_ray(c: NDArray[np.float64], u: float, v: float) -> tuple[float, float,
         if abs(dx) + abs(dy) < _NEWTON_DONE:
             break
     px, py, a, b, d, e = distort_pinhole(c, x, y)
-    if not (abs(px - xd) + abs(py - yd) < 1e-9) or a * e - b * d <= 0.0:
+    if not (abs(px - xd) + abs(py - yd) < 1e-9) or a * e - b * d <= 0.0 or a + e <= 0.0:
         return nan, nan, nan
     n = 1.0 / math.sqrt(x * x + y * y + 1.0)
     return x * n, y * n, n

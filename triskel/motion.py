@@ -1,5 +1,6 @@
 """People over time: what a whole session holds in 2D and in 3D."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,14 +32,17 @@ class Detections2D:
             raise ValueError(f"keypoints are (F, {expected[0]}, N, {expected[1]}, 3), got {got}")
 
     @classmethod
-    def from_people(cls, skeleton: Skeleton, cameras: list[str], people: list[list[People2D]]) -> "Detections2D":
-        """Stack `people[frame][camera]` into one array."""
-        most = max((len(one) for row in people for one in row), default=0)
+    def from_people(
+        cls, skeleton: Skeleton, cameras: list[str], people: Sequence[Sequence[People2D | None]]
+    ) -> "Detections2D":
+        """Stack `people[frame][camera]` into one array; None where the camera has no image in that set."""
+        most = max((len(one) for row in people for one in row if one is not None), default=0)
         keypoints = np.full((len(people), len(cameras), most, len(skeleton), 3), np.nan)
         keypoints[..., 2] = 0
         for f, row in enumerate(people):
             for c, one in enumerate(row):
-                keypoints[f, c, : len(one)] = one.keypoints
+                if one is not None:
+                    keypoints[f, c, : len(one)] = one.keypoints
         return cls(skeleton, tuple(cameras), keypoints)
 
     def people(self, frame: int, camera: int) -> NDArray[np.float64]:

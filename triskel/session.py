@@ -102,7 +102,7 @@ class Session:
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise SessionError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from error
         session = cls(path, info)
-        session._check_names()
+        session.check()
         return session
 
     @classmethod
@@ -116,11 +116,16 @@ class Session:
         if (path / SESSION_FILE).exists():
             raise SessionError(f"{path}: is a session already; open it, or choose another folder")
         session = cls(path, info)
-        session._check_names()
+        session.check()
         session._write_info()
         return session
 
-    def _check_names(self) -> None:
+    def check(self) -> None:
+        """Refuse names and paths that would leave the folder or not exist on some file systems.
+
+        Raises:
+            SessionError: a name or path is one of these.
+        """
         names = self.cameras
         bad = [name for name in names if not SAFE_NAME.fullmatch(name)]
         if bad:

@@ -106,6 +106,8 @@ def load_skeleton(path: str | Path) -> Skeleton:
     if not isinstance(data, dict) or set(data) - known or needed - set(data):
         keys = sorted(map(str, data)) if isinstance(data, dict) else type(data).__name__
         raise ConfigError(f"{path}: a skeleton has the keys name, joints, limbs and optionally colours, got {keys}")
+    if not isinstance(data["joints"], list):
+        raise ConfigError(f"{path}: joints is a list of names, got {data['joints']!r}")
     joints = tuple(map(str, data["joints"]))
     try:
         limbs = tuple((joints.index(a), joints.index(b)) for a, b in data["limbs"])

@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from triskel.viewer.video import write_video
 
 from triskel.skeleton import Skeleton
+from triskel.viewer.video import write_video
 
 SHIFT = 4
 """OpenCV draws with this many binary places, so that limbs do not jump from pixel to pixel."""

@@ -8,16 +8,16 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from triskel.viewer import scene, solids, view
-from triskel.viewer.scene import Label
-from triskel.viewer.solids import Mesh
-from triskel.viewer.video import write_video
 
 from triskel.camera import Camera, Rig
 from triskel.errors import InputError, JobError
 from triskel.files import atomic_path
 from triskel.motion import Motion3D
 from triskel.projection import project
+from triskel.viewer import scene, solids, view
+from triskel.viewer.scene import Label
+from triskel.viewer.solids import Mesh
+from triskel.viewer.video import write_video
 
 APT_PACKAGES = "libegl1 libgl1 libgl1-mesa-dri libusb-1.0-0"
 SHADOW = (0.022, 0.027, 0.038)

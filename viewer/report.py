@@ -7,10 +7,10 @@ from importlib import resources
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
-from triskel.viewer.summary import Summary
 
 from triskel.errors import InputError
 from triskel.files import write_text
+from triskel.viewer.summary import Summary
 
 TEMPLATE = "report.html.j2"
 MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}

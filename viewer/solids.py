@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
 from triskel.viewer.scene import Balls, Lines
 
 HIDDEN_M = -1e3

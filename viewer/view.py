@@ -2,11 +2,11 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from triskel.viewer import scene
 
 from triskel.camera import Camera, Rig
 from triskel.motion import Motion3D
 from triskel.rigid import Rigid
+from triskel.viewer import scene
 
 FIELD_OF_VIEW_RAD = np.radians(38)
 ELEVATION_RAD = np.radians(20)

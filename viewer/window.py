@@ -7,11 +7,10 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from triskel.viewer.render import APT_PACKAGES, Stage, view_cameras
-
 from triskel.camera import Rig
 from triskel.errors import InputError, JobError
 from triskel.motion import Motion3D
+from triskel.viewer.render import APT_PACKAGES, Stage, view_cameras
 
 logger = logging.getLogger(__name__)
 

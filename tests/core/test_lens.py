@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from triskel import Rigid, lens
+from triskel import Camera, Rig, Rigid, lens
 from triskel.projection import pixel_rays, project, reprojection_error, undistort
 
 LENSES = [("pinhole", n) for n in (0, 4, 5, 8, 12, 14)] + [("fisheye", 4)]
@@ -94,6 +94,12 @@ def test_projection_is_nan_where_the_polynomial_folds_back(camera_of):
     assert np.isnan(project(camera, [fold * 1.001, 0, 1])).all()
 
 
+def test_points_so_wide_that_the_polynomial_mirrors_them_are_not_seen():
+    """Past r = sqrt(1 / 0.3) the factor 1 - 0.3 r^2 is negative: the Jacobian's determinant is positive again there."""
+    camera = Camera(name="c", size_wh=(1280, 720), K=np.diag([900.0, 900, 1]), dist=np.array([-0.3, 0, 0, 0]))
+    assert np.isnan(project(camera, [[2.0, 0, 1], [0, -2.5, 1], [2, 2, 1]])).all()
+
+
 def test_fisheye_projection_is_nan_where_the_polynomial_folds_back(camera_of):
     camera = camera_of("fisheye", dist=np.array([-0.3, 0, 0, 0]), cam_from_world=Rigid.identity())
     fold = 1 / np.sqrt(0.9)
@@ -118,8 +124,6 @@ def test_undistorted_pixels_are_those_of_the_ideal_camera(camera_of, in_front, n
 
 
 def test_reprojection_error_is_the_euclidean_distance(camera_of, in_front):
-    from triskel import Rig
-
     rig = Rig((camera_of(), camera_of(name="other", n=0)))
     X = in_front(rig.cameras[0], 10)
     xy = np.stack([project(camera, X) for camera in rig]) + np.array([3.0, 4.0])

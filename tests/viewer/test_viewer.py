@@ -6,12 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from triskel.viewer import overlay, render, report, scene, solids, summary, video, view, window
 
 from triskel import Camera, InputError, JobError, Motion3D, Rig, project
 from triskel.projection import project_rig
 from triskel.skeleton import make_skeleton
 from triskel.tables import missing_points
+from triskel.viewer import overlay, render, report, scene, solids, summary, video, view, window
 
 STICK = make_skeleton("stick", ("A", "B", "C"), ((0, 1), (1, 2)), ((255, 0, 0), (0, 255, 0), (0, 0, 255)))
 

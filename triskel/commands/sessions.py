@@ -1,0 +1,202 @@
+"""`triskel session`, `detect`, `triangulate`, `process`, `export`, `view`: a session's stages, one by one or in a row."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triskel.commands.show import collected_warnings, progress_bars, say
+from triskel.errors import InputError
+
+session_app = typer.Typer(no_args_is_help=True, help="Make a session of videos that were recorded together.")
+
+SessionArgument = Annotated[Path, typer.Argument(help="The session's folder.")]
+RigOption = Annotated[
+    Path | None, typer.Option("--rig", help="The calibration, in any format 'triskel rig' knows; kept in the session.")
+]
+SideOption = Annotated[
+    int, typer.Option("--net-size", help="Shorter side of the network's input, px: larger finds smaller people.")
+]
+ScalesOption = Annotated[str, typer.Option(help="Scales averaged, around --net-size; '1' is the fastest.")]
+PrecisionOption = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; CUDA where there is one by default.")]
+PeopleOption = Annotated[int, typer.Option("--people", help="People to keep, best supported first; 0 for all.")]
+ReprojOption = Annotated[
+    float | None,
+    typer.Option("--max-reproj-px", help="Largest error of a view that is used; from the data by default."),
+]
+
+
+def detect_options(net_size: int, scales: str, precision: str, device: str | None):  # noqa: ANN201 - loads torch late
+    """Build the detector's options from those of the command line."""
+    from triskel.detect2d import DetectOptions
+
+    try:
+        factors = tuple(float(part) for part in scales.split(","))
+    except ValueError as error:
+        raise InputError(f"--scales is numbers with commas, such as 0.7,1,1.3; got {scales!r}") from error
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise InputError(f"--precision is auto, float32 or bfloat16, got {precision!r}")
+    return DetectOptions(short_side=net_size, scales=factors, precision=precision, device=device)  # type: ignore[arg-type] # checked above
+
+
+def people_options(people: int, max_reproj_px: float | None):  # noqa: ANN201 - loads numba late
+    """Build the options of triangulation from those of the command line."""
+    from triskel.triangulate import PeopleOptions, TriangulateOptions
+
+    if people < 0:
+        raise InputError(f"--people is 0 (all) or more, got {people}")
+    if max_reproj_px is not None and max_reproj_px <= 0:
+        raise InputError(f"--max-reproj-px is positive, got {max_reproj_px:g}")
+    return PeopleOptions(most_people=people or None, points=TriangulateOptions(max_reproj_px=max_reproj_px))
+
+
+@session_app.command("new")
+def session_new(
+    session: SessionArgument,
+    videos: Annotated[Path, typer.Option(help="Folder with one video a camera, named like the rig's cameras.")],
+    rig: RigOption = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate, where the videos are wrong about it.")] = None,
+) -> None:
+    """Make a session from videos that started together; they are copied into it."""
+    from triskel.pipeline import load_rig, new_session
+
+    if fps is not None and fps <= 0:
+        raise InputError(f"--fps is positive, got {fps:g}")
+    made = new_session(session, videos, rig=load_rig(rig) if rig else None, fps=fps)
+    say(f"{made.path}: {len(made.cameras)} cameras, {len(made.frames()[0])} frame sets at {made.info.fps:g}/s")
+
+
+def detect(
+    session: SessionArgument,
+    net_size: SideOption = 368,
+    scales: ScalesOption = "0.7,1,1.3",
+    precision: PrecisionOption = "auto",
+    device: DeviceOption = None,
+) -> None:
+    """Find the people in every image of a session: writes keypoints2d.parquet."""
+    from triskel import pipeline
+
+    options = detect_options(net_size, scales, precision, device)
+    opened = pipeline.open_or_adopt(session)
+    with progress_bars() as progress:
+        done = pipeline.detect(opened, options=options, progress=progress)
+    found = (done.detections().keypoints[..., 2] > 0).any(axis=-1).sum()
+    say(f"{session}: {found} people in {len(done.frames()[0])} frame sets of {len(done.cameras)} cameras")
+
+
+def triangulate(
+    session: SessionArgument,
+    rig: RigOption = None,
+    detections: Annotated[
+        Path | None, typer.Option(help="OpenPose JSON, one folder a camera; SESSION may be new then.")
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate of a new session.")] = None,
+    skeleton: Annotated[
+        str, typer.Option(help="body_25, body_25b, coco_18, ...; auto tells it from the files.")
+    ] = "auto",
+    people: PeopleOption = 1,
+    max_reproj_px: ReprojOption = None,
+) -> None:
+    """Reconstruct people in 3D from a session's 2D keypoints: writes keypoints3d.parquet."""
+    from triskel import get_skeleton, pipeline
+
+    if fps is not None and fps <= 0:
+        raise InputError(f"--fps is positive, got {fps:g}")
+    options = people_options(people, max_reproj_px)
+    loaded = pipeline.load_rig(rig) if rig else None
+    if detections is not None:
+        joints = None if skeleton == "auto" else get_skeleton(skeleton)
+        opened = pipeline.import_detections(session, detections, rig=loaded, fps=fps, skeleton=joints)
+    else:
+        opened = pipeline.open_or_adopt(session)
+    with progress_bars() as progress:
+        done, result = pipeline.triangulate(opened, rig=loaded, options=options, progress=progress)
+    _say_found(done.path, result.motion)
+
+
+def process(
+    sessions: Annotated[list[Path], typer.Argument(help="Sessions, or folders with videos/ in them.")],
+    rig: RigOption = None,
+    net_size: SideOption = 368,
+    scales: ScalesOption = "0.7,1,1.3",
+    precision: PrecisionOption = "auto",
+    device: DeviceOption = None,
+    people: PeopleOption = 1,
+    max_reproj_px: ReprojOption = None,
+) -> None:
+    """Detect, triangulate, export, draw and report, for each session."""
+    from triskel import pipeline
+
+    found = detect_options(net_size, scales, precision, device)
+    kept = people_options(people, max_reproj_px)
+    for path in sessions:
+        with collected_warnings() as warnings:
+            opened = pipeline.open_or_adopt(path)
+            loaded = pipeline.load_rig(rig) if rig else None
+            with progress_bars() as progress:
+                done, result = pipeline.process(
+                    opened, rig=loaded, detect_options=found, people_options=kept, warnings=warnings, progress=progress
+                )
+        _say_found(done.path, result.motion)
+        say(f"report: {done.path / 'report.html'}")
+
+
+def export(
+    session: SessionArgument,
+    format_: Annotated[str, typer.Option("--format", help="openpose, csv, csv-tidy, trc, c3d, npz.")],
+    out: Annotated[Path, typer.Option(help="File to write; a folder for openpose and trc.")],
+) -> None:
+    """Write a session's results for other software."""
+    from triskel import Session
+    from triskel.exchange import export as write
+    from triskel.session import KEYPOINTS_2D_FILE
+
+    opened = Session.open(session)
+    detections = opened.detections() if (opened.path / KEYPOINTS_2D_FILE).exists() else None
+    rig = opened.rig().select(opened.cameras)
+    write(opened.motion(), detections, format=format_, out=out, rig=rig)
+    say(str(out))
+
+
+def view(
+    session: SessionArgument,
+    render: Annotated[
+        Path | None, typer.Option(help="Write a video (.mp4) or picture (.png); no display needed.")
+    ] = None,
+    camera: Annotated[str, typer.Option(help="orbit, still, people, or a camera's name.")] = "orbit",
+) -> None:
+    """Look at a session in 3D, in a window or rendered to a file."""
+    from triskel import Session
+    from triskel.viewer import render_image, render_video, show
+
+    opened = Session.open(session)
+    motion, rig = opened.motion(), opened.rig().select(opened.cameras)
+    if render is None:
+        show(motion, rig)
+        return
+    if render.suffix.lower() == ".png":
+        render_image(motion, rig, render, camera=camera)
+    elif render.suffix.lower() == ".mp4":
+        with progress_bars() as progress:
+            render_video(
+                motion,
+                rig,
+                render,
+                fps=opened.info.fps,
+                camera=camera,
+                progress=lambda done, total: progress("render", done, total),
+            )
+    else:
+        raise InputError(f"{render}: --render writes .mp4 or .png")
+    say(str(render))
+
+
+def _say_found(path: Path, motion) -> None:  # noqa: ANN001 - Motion3D, loaded late
+    """Print one line of what was reconstructed."""
+    joints, frames = len(motion.skeleton), len(motion.time_s)
+    if not len(motion.ids):
+        say(f"{path}: nobody was found in 3D in {frames} frame sets")
+        return
+    share = 100 * motion.found.mean()
+    say(f"{path}: {len(motion.ids)} in 3D over {frames} frame sets, {share:.0f} % of {joints} joints")

@@ -1,0 +1,170 @@
+"""Everything a person looks at after a session was processed: exports, overlays, the 3D view, the report.
+
+Part of the pipeline: it joins the viewer and the exchange formats to a finished session.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triskel.camera import Rig
+from triskel.errors import JobError
+from triskel.progress import Progress, silent
+from triskel.projection import project_rig
+from triskel.session import KEYPOINTS_2D_FILE, KEYPOINTS_3D_FILE, Session
+
+if TYPE_CHECKING:
+    from triskel.triangulate import People3D
+
+log = logging.getLogger(__name__)
+
+EXPORTS = {"openpose": "openpose", "trc": "trc", "csv": "keypoints3d.csv"}
+"""Formats written for every session, and where they go."""
+
+DISAGREEING_PX = 2.0
+"""A camera whose median error is this many times that of the rest probably moved since it was calibrated."""
+
+
+def write_results(
+    session: Session, people: "People3D", *, warnings: Sequence[str] = (), progress: Progress = silent
+) -> Session:
+    """Write a session's exports, overlay videos, 3D video and picture, and the report.
+
+    Args:
+        session: has keypoints in 2D and 3D.
+        people: what `triangulate` returned for it.
+        warnings: what the stages before warned of, for the report.
+        progress: told how far each is.
+
+    Returns:
+        The session with the runs noted. Where this machine cannot draw in 3D, the rest is written and a warning says so.
+    """
+    from triskel.exchange import export
+    from triskel.viewer import summarise, write_report
+
+    rig = session.rig().select(session.cameras)
+    motion, detections = people.motion, session.detections()
+    started = time.perf_counter()
+    files = []
+    for done, (format_, target) in enumerate(EXPORTS.items(), start=1):
+        export(motion, detections, format=format_, out=session.path / target, rig=rig)
+        files.append(session.path / target)
+        progress("export", done, len(EXPORTS))
+    session = session.with_run("export", time.perf_counter() - started, {"formats": list(EXPORTS)})
+    pictures: dict[str, Path] = {}
+    notes = list(warnings)
+    try:
+        session, pictures = _render(session, people, rig, progress)
+    except JobError as error:
+        log.warning("%s", error)
+        notes.append(str(error))
+    if session.has_videos:
+        session, overlays = _overlays(session, people, rig, progress)
+        pictures |= overlays
+    seconds = {run.stage: run.seconds for run in session.info.runs}
+    summary = summarise(motion, rig, observed=people.observed, stage_seconds=seconds, warnings=notes)
+    doubts = [f"nobody was found in 3D: see the detections in {KEYPOINTS_2D_FILE}"] if not len(motion.ids) else []
+    doubts += disagreeing_cameras(rig, people)
+    for doubt in doubts:
+        log.warning("%s", doubt)
+    if doubts:
+        summary = summarise(motion, rig, observed=people.observed, stage_seconds=seconds, warnings=[*notes, *doubts])
+    videos = sorted([*session.path.glob("overlays/*.mp4"), *session.path.glob("view3d.mp4")])
+    files = [session.path / KEYPOINTS_3D_FILE, session.path / KEYPOINTS_2D_FILE, *files, *videos]
+    write_report(session.path, summary, title=session.path.resolve().name, pictures=pictures, files=files)
+    return session
+
+
+def disagreeing_cameras(rig: Rig, people: "People3D") -> list[str]:
+    """Name the cameras that fit the 3D result much worse than the rest; they may have moved since the calibration."""
+    X = people.motion.points.X
+    if not np.isfinite(X).any() or len(rig) < 3:
+        return []
+    error = np.linalg.norm(project_rig(rig, X) - np.moveaxis(people.observed[..., :2], 1, 0), axis=-1)
+    medians = {
+        camera.name: float(np.median(one[np.isfinite(one)]))
+        for camera, one in zip(rig, error, strict=True)
+        if np.isfinite(one).any()
+    }
+    messages = []
+    for name, median in medians.items():
+        rest = float(np.median([value for other, value in medians.items() if other != name])) if len(medians) > 1 else 0
+        if rest and median > DISAGREEING_PX * rest and median > 5:
+            messages.append(
+                f"camera {name} fits the people with {median:.0f} px median error, the others with {rest:.0f} px: "
+                "it may have moved since it was calibrated, or be out of step; check its calibration"
+            )
+    return messages
+
+
+def _render(session: Session, people: "People3D", rig: Rig, progress: Progress) -> tuple[Session, dict[str, Path]]:
+    """Write the 3D video and picture."""
+    from triskel.viewer import render_image, render_video
+
+    started = time.perf_counter()
+    motion = people.motion
+    picture = session.path / "view3d.png"
+    render_image(motion, rig, picture, camera="orbit")
+    render_video(
+        motion,
+        rig,
+        session.path / "view3d.mp4",
+        fps=_fps(session),
+        progress=lambda done, total: progress("render", done, total),
+    )
+    return session.with_run("render", time.perf_counter() - started, {}), {"People and cameras in 3D": picture}
+
+
+def _overlays(session: Session, people: "People3D", rig: Rig, progress: Progress) -> tuple[Session, dict[str, Path]]:
+    """Write one video a camera with the 3D result reprojected, and a still of each."""
+    import cv2
+
+    from triskel.capture import read_frames
+    from triskel.viewer import overlay_image, overlay_video
+
+    started = time.perf_counter()
+    motion = people.motion
+    _, index = session.frames()
+    reprojected = project_rig(rig, motion.points.X)
+    pictures = {}
+    still = int(np.argmax(motion.found.sum(axis=(1, 2)))) if len(motion.ids) else len(index) // 2
+    for c, (name, video) in enumerate(session.video_paths().items()):
+        sets = np.flatnonzero(index[:, c] >= 0)
+        wanted = {int(index[s, c]): int(s) for s in sets}
+        kept: list[NDArray[np.uint8]] = []
+
+        def frames(
+            video: Path = video, wanted: dict[int, int] = wanted, kept: list[NDArray[np.uint8]] = kept
+        ) -> Iterator[NDArray[np.uint8]]:
+            for number, image in enumerate(read_frames(video)):
+                if number in wanted:
+                    if wanted[number] == still:
+                        kept.append(image.copy())
+                    yield image
+
+        overlay_video(
+            frames(),
+            reprojected[c][sets],
+            people.observed[sets, c],
+            session.path / "overlays" / f"{name}.mp4",
+            fps=_fps(session),
+            skeleton=motion.skeleton,
+            text=name,
+        )
+        if kept:
+            picture = session.path / "overlays" / f"{name}.png"
+            image = overlay_image(kept[0], reprojected[c][still], people.observed[still, c], motion.skeleton, text=name)
+            cv2.imwrite(str(picture), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            pictures[f"{name}: 3D reprojected over frame {still}"] = picture
+        progress("overlays", c + 1, len(session.cameras))
+    return session.with_run("overlays", time.perf_counter() - started, {}), pictures
+
+
+def _fps(session: Session) -> float:
+    """Return the rate at which results are played: that of the recording."""
+    return session.info.fps

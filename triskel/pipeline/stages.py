@@ -1,0 +1,280 @@
+"""The stages, each on a session on disk: capture -> detect2d -> triangulate, and all of them in a row.
+
+Each function does one stage on a `Session`, reads what the stage before wrote, and notes in `session.yaml` that it ran.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triskel.camera import Rig
+from triskel.errors import InputError, SessionError
+from triskel.files import atomic_folder
+from triskel.motion import Detections2D
+from triskel.progress import Progress, silent
+from triskel.session import FRAMES_FILE, SESSION_FILE, VIDEOS, CameraEntry, Session, SessionInfo
+from triskel.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from triskel.detect2d import DetectOptions
+    from triskel.triangulate import People3D, PeopleOptions
+
+log = logging.getLogger(__name__)
+
+DEFAULT_FPS = 30.0
+"""Frame rate of a session made from saved detections when none is given."""
+
+
+def load_rig(path: str | Path) -> Rig:
+    """Read a rig: triskel's own YAML, or any format `triskel.calibration.formats` knows, told apart by content."""
+    from triskel.calibration.formats import load_rig as load
+
+    return load(path)
+
+
+def new_session(path: str | Path, videos: str | Path, *, rig: Rig | None = None, fps: float | None = None) -> Session:
+    """Make a session from a folder of videos that started together, one a camera, named like the rig's cameras.
+
+    The videos are copied, so that the session is complete in itself. A rig calibrated at another image size is adapted
+    (see `triskel.calibration.match`), with a warning.
+
+    Args:
+        path: the session's folder; missing or empty.
+        videos: the folder of videos; it may be `path`/videos itself, which is then taken as it is.
+        rig: the calibration; it can also be given later.
+        fps: the frame rate, where the videos are wrong about it.
+
+    Raises:
+        InputError: a video cannot be read, they do not fit each other, or the folder is in use.
+        ConfigError: the rig lacks a camera, or is of another image size that cannot be explained.
+    """
+    from triskel.capture import find_videos, pair_by_index, probe_videos
+
+    path, videos = Path(path), Path(videos)
+    in_place = videos.resolve() == (path / VIDEOS).resolve()
+    if (path / SESSION_FILE).exists():
+        raise SessionError(f"{path}: is a session already; open it, or choose another folder")
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is a file; a session is a folder")
+    if not in_place and path.exists() and any(path.iterdir()):
+        raise InputError(f"{path}: the folder is not empty; choose a new one, so that nothing in it is lost")
+    found = find_videos(videos)
+    infos = probe_videos(found)
+    if fps is not None:
+        infos = {name: info._replace(fps=fps) for name, info in infos.items()}
+    rate, time_s, index, warnings = pair_by_index(infos)
+    for warning in warnings:
+        log.warning("%s", warning)
+    if rig is not None:
+        rig = fit_rig(rig, found)
+    entries = [
+        CameraEntry(name=name, video=f"{VIDEOS}/{file.name}", size_wh=infos[name].size_wh, frames=infos[name].frames)
+        for name, file in found.items()
+    ]
+    info = SessionInfo(fps=rate, cameras=entries)
+
+    def fill(folder: Path) -> None:
+        # session.yaml last: a folder without it is no session, so a crash here leaves none that is half made.
+        draft = Session(folder, info)
+        draft.check()
+        draft.save_frames(time_s, index)
+        if rig is not None:
+            draft.save_rig(rig)
+        Session.create(folder, info)
+
+    if in_place:
+        fill(path)
+    else:
+        with atomic_folder(path) as temporary:
+            for file in found.values():
+                (temporary / VIDEOS).mkdir(exist_ok=True)
+                shutil.copyfile(file, temporary / VIDEOS / file.name)
+            fill(temporary)
+    return Session.open(path)
+
+
+def fit_rig(rig: Rig, videos: dict[str, Path]) -> Rig:
+    """Take the cameras of the videos out of a rig, adapted to the size of their images; warn of every change.
+
+    Raises:
+        ConfigError: a camera is missing, or its size cannot be explained.
+    """
+    from triskel.calibration import has_black_bars, match_image_sizes
+    from triskel.capture import read_frames
+
+    rig = rig.select(list(videos))
+    first = {name: next(iter(read_frames(file))) for name, file in videos.items()}
+    sizes = {name: (image.shape[1], image.shape[0]) for name, image in first.items()}
+    letterboxed = [name for name in rig.names if sizes[name] != rig[name].size_wh and has_black_bars(first[name])]
+    rig, warnings = match_image_sizes(rig, sizes, letterboxed=letterboxed)
+    for warning in warnings:
+        log.warning("%s", warning)
+    return rig
+
+
+def use_rig(session: Session, rig: Rig | None) -> Rig:
+    """Return the session's rig: the given one, adapted and saved with the session, or the one it has."""
+    if rig is None:
+        return session.rig().select(session.cameras)
+    rig = fit_rig(rig, session.video_paths()) if session.has_videos else rig.select(session.cameras)
+    session.save_rig(rig)
+    return rig
+
+
+def open_or_adopt(path: str | Path) -> Session:
+    """Open a session; a folder that only has `videos/` becomes one."""
+    path = Path(path)
+    if not (path / SESSION_FILE).exists() and (path / VIDEOS).is_dir():
+        return new_session(path, path / VIDEOS)
+    return Session.open(path)
+
+
+def detect(session: Session, *, options: "DetectOptions | None" = None, progress: Progress = silent) -> Session:
+    """Find the people in every image of a session and write `keypoints2d.parquet`.
+
+    Raises:
+        InputError: a video is missing or damaged.
+        JobError: the network's weights cannot be fetched.
+    """
+    from triskel.capture import read_sets
+    from triskel.detect2d import DetectOptions, load_detector
+
+    options = options or DetectOptions()
+    videos = session.video_paths()
+    _, index = session.frames()
+    detector = load_detector("body", options=options)
+    started = time.perf_counter()
+    keypoints = []
+    for done, images in enumerate(read_sets(videos, index), start=1):
+        found = dict(zip(images, detector(list(images.values())), strict=True))
+        keypoints.append([found.get(name) for name in session.cameras])
+        progress("detect", done, len(index))
+    detections = Detections2D.from_people(detector.skeleton, session.cameras, keypoints)
+    session.save_detections(detections)
+    settings = {
+        "network": "mobilenet_thin",
+        "short_side": options.short_side,
+        "scales": list(options.scales),
+        "precision": detector.precision,
+        "device": str(detector.device),
+    }
+    return session.with_run("detect", time.perf_counter() - started, settings)
+
+
+def import_detections(
+    path: str | Path,
+    folder: str | Path,
+    *,
+    rig: Rig | None = None,
+    fps: float | None = None,
+    skeleton: Skeleton | None = None,
+) -> Session:
+    """Take 2D keypoints from OpenPose JSON into a session, new or existing, and write `keypoints2d.parquet`.
+
+    Args:
+        path: the session; where there is none, one without videos is made, with the cameras of `rig`.
+        folder: has one folder of JSON files a camera, named like the camera or `<camera>_json`.
+        rig: the calibration; needed for a new session.
+        fps: frame rate of a new session; `DEFAULT_FPS`, with a warning, when None.
+        skeleton: the joint set; None tells it from the files.
+
+    Raises:
+        InputError: a camera's folder is missing, a file is broken, or frames do not fit the session.
+    """
+    from triskel.exchange import openpose_frames, read_openpose_json
+
+    path, folder = Path(path), Path(folder)
+    started = time.perf_counter()
+    if (path / SESSION_FILE).exists() or (path / VIDEOS).is_dir():
+        session = open_or_adopt(path)
+        detections = read_openpose_json(folder, session.cameras, skeleton=skeleton)
+        numbers = np.asarray(openpose_frames(folder, session.cameras))
+        sets = len(session.frames()[0])
+        if numbers.min() < 0 or numbers.max() >= sets:
+            raise InputError(
+                f"{folder}: frames {numbers.min()} to {numbers.max()}, but {path} has frames 0 to {sets - 1}"
+            )
+        keypoints = np.full((sets, *detections.keypoints.shape[1:]), np.nan)
+        keypoints[..., 2] = 0
+        keypoints[numbers] = detections.keypoints
+        detections = Detections2D(detections.skeleton, detections.cameras, keypoints)
+    else:
+        if rig is None:
+            raise InputError(f"{path}: is no session yet; give the calibration with --rig to make one")
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise InputError(f"{path}: exists and is no session; choose a new folder, so that nothing in it is lost")
+        detections = read_openpose_json(folder, rig.names, skeleton=skeleton)
+        if fps is None:
+            log.warning("no frame rate given: taking %g frames/s; give it with --fps", DEFAULT_FPS)
+        rate = fps or DEFAULT_FPS
+        frames = np.arange(len(detections.keypoints))
+        info = SessionInfo(fps=rate, sync="saved detections", cameras=[CameraEntry(name=name) for name in rig.names])
+        with atomic_folder(path) as temporary:
+            draft = Session(temporary, info)
+            draft.check()
+            draft.save_frames(frames / rate, np.repeat(frames[:, None], len(rig), axis=1))
+            draft.save_rig(rig)
+            draft.save_detections(detections)
+            Session.create(temporary, info)
+        session = Session.open(path)
+    session.save_detections(detections)
+    settings = {"detections": str(folder), "skeleton": detections.skeleton.name}
+    return session.with_run("detect", time.perf_counter() - started, settings)
+
+
+def triangulate(
+    session: Session, *, rig: Rig | None = None, options: "PeopleOptions | None" = None, progress: Progress = silent
+) -> "tuple[Session, People3D]":
+    """Reconstruct the people of a session in 3D and write `keypoints3d.parquet`.
+
+    Returns:
+        The session, and the people with the detections they were made from.
+
+    Raises:
+        SessionError: there are no detections yet, or no rig.
+    """
+    from triskel.triangulate import PeopleOptions, triangulate_people
+
+    options = options or PeopleOptions()
+    detections = session.detections()
+    rig = use_rig(session, rig)
+    time_s = session.frames()[0] if (session.path / FRAMES_FILE).exists() else _times(session, detections)
+    started = time.perf_counter()
+    people = triangulate_people(rig, detections, time_s, options=options)
+    session.save_motion(people.motion)
+    progress("triangulate", len(time_s), len(time_s))
+    settings = {
+        "most_people": options.most_people,
+        "max_reproj_px": options.points.max_reproj_px,
+        "least_views": options.points.least_views,
+    }
+    return session.with_run("triangulate", time.perf_counter() - started, settings), people
+
+
+def _times(session: Session, detections: Detections2D) -> NDArray[np.float64]:
+    return np.arange(len(detections.keypoints)) / session.info.fps
+
+
+def process(
+    session: Session,
+    *,
+    rig: Rig | None = None,
+    detect_options: "DetectOptions | None" = None,
+    people_options: "PeopleOptions | None" = None,
+    warnings: Sequence[str] = (),
+    progress: Progress = silent,
+) -> "tuple[Session, People3D]":
+    """Detect, triangulate, and write every result a person looks at; see `triskel.pipeline.results`."""
+    from triskel.pipeline.results import write_results
+
+    rig = use_rig(session, rig)
+    session = detect(session, options=detect_options, progress=progress)
+    session, people = triangulate(session, options=people_options, progress=progress)
+    session = write_results(session, people, warnings=warnings, progress=progress)
+    return session, people
