@@ -31,6 +31,8 @@ def convert_mobilenet_thin(graph: Path) -> dict[str, Tensor]:
         if node not in constants:
             raise InputError(f"{graph}: has no layer {node!r}, so it is not mobilenet_thin")
         array = constants[node]
+        if array.ndim != expected[parameter].ndim:
+            raise InputError(f"{graph}: layer {node!r} is {array.shape}, expected {expected[parameter].ndim} axes")
         if parameter.endswith("depthwise.weight"):
             array = array.transpose(2, 3, 0, 1)  # H, W, channel, 1 -> channel, 1, H, W
         elif parameter.endswith("weight"):

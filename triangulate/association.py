@@ -64,7 +64,7 @@ def _hypothesis(
     members: NDArray[np.int64],
     X: NDArray[np.float64],
 ) -> float:
-    """Test that detection i of camera a and j of camera b are one person; fill `members` and `X`, return the support."""
+    """Test that detections i of camera a and j of camera b are one person; fill `members`, `X`; return the support."""
     a, i, b, j = pair
     shared = 0
     for k in range(len(X)):

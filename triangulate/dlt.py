@@ -44,4 +44,5 @@ def triangulate_dlt(rig: Rig, xy: ArrayLike, weight: ArrayLike | None = None) ->
     with np.errstate(divide="ignore", invalid="ignore"):
         X = Vt[..., 3, :3] / Vt[..., 3, 3:]
     good = (views >= 2) & (singular[..., 2] > 1e-9 * np.maximum(singular[..., 0], 1e-300)) & np.isfinite(X).all(-1)
+    good &= np.abs(Vt[..., 3, 3]) > 1e-9  # else the rays meet at infinity
     return np.where(good[..., None], X, np.nan)

@@ -62,7 +62,7 @@ def residual(c: NDArray[np.float64], X: NDArray[np.float64], u: float, v: float)
     x, y, z = to_camera(c, X[0], X[1], X[2])
     pu, pv = project_with_jacobian(c, x, y, z)[:2]
     r = math.hypot(pu - u, pv - v)
-    return r if r == r else math.inf
+    return math.inf if math.isnan(r) else r
 
 
 @numba.njit(cache=True, nogil=True)
@@ -75,7 +75,7 @@ def consensus(
     rays: NDArray[np.float64],
     bound: float,
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return the best two-view hypothesis, and how much weight agrees with it: sum of weight * (1 - (error/bound)^2)."""
+    """Return how much weight agrees with the best two-view hypothesis, and that: sum of w * (1 - (error/bound)^2)."""
     n = len(index)
     best, best_X = 0.0, np.full(3, np.nan)
     X = np.empty(3)
@@ -154,7 +154,7 @@ def normal_equations(
     A: NDArray[np.float64],
     b: NDArray[np.float64],
 ) -> float:
-    """Fill J^T W J and J^T W r of Tukey's loss at X; return the loss in px^2 (a view beyond the bound costs bound^2/3)."""
+    """Fill J^T W J and J^T W r of Tukey's loss at X; return the loss, px^2 (a view beyond the bound: bound^2/3)."""
     A[:] = 0.0
     b[:] = 0.0
     loss = 0.0

@@ -77,7 +77,9 @@ def triangulate_points(
     origins = np.stack([camera.centre for camera in rig])
 
     def run(bound: float, noise_px: float, chosen: slice) -> tuple[NDArray[np.float64], ...]:
-        return triangulate_many(cameras, origins, points[chosen], weights[chosen], bound, noise_px, options.least_views)
+        # Contiguous and float: the kernel is compiled once for each kind of argument, which takes seconds.
+        some, scores = np.ascontiguousarray(points[chosen]), np.ascontiguousarray(weights[chosen])
+        return triangulate_many(cameras, origins, some, scores, float(bound), noise_px, options.least_views)
 
     widest = options.widest_px * np.sqrt(max(np.prod(camera.size_wh) for camera in rig) / REFERENCE_PIXELS)
     if options.max_reproj_px is not None:

@@ -1,7 +1,8 @@
 """Errors that a user can act on.
 
 Every message is one line that says what is wrong, where, and what to do. The command line prints that line alone
-and exits with the error's `exit_status`; library callers catch `TriskelError`, or the `ValueError` that bad input also is.
+and exits with the error's `exit_status`; library callers catch `TriskelError`,
+or the `ValueError` that bad input also is.
 """
 
 

@@ -10,7 +10,7 @@
         dist: [-0.1, 0.05, 0.0, 0.0, 0.0]
         cam_from_world: {rotvec: [1.2, 0.0, 0.0], t: [0.0, 0.0, 3.0]}
 
-Rotations are rotation vectors in radians, lengths metres. The formats of other tools live in `triskel.calibration.formats`.
+Rotations are rotation vectors in radians, lengths metres. Other tools' formats: `triskel.calibration.formats`.
 """
 
 from pathlib import Path

@@ -161,7 +161,8 @@ def read_keypoints3d(path: Path) -> Motion3D:
     if len(time_s) != sets:
         raise SessionError(f"{path}: its metadata has {len(time_s)} times for {sets} frame sets")
     f, j = table["set"].to_numpy(), _codes(table["joint"], skeleton.joints, path)
-    n = np.searchsorted(ids, table["person"].to_numpy())
+    order = np.argsort(ids)
+    n = order[np.searchsorted(ids, table["person"].to_numpy(), sorter=order)]
     shape = (sets, len(ids), len(skeleton))
     points = missing_points(shape, len(cameras))
     points.X[f, n, j] = np.stack([table[f"{axis}_m"].to_numpy() for axis in "xyz"], axis=-1)

@@ -38,7 +38,7 @@ def demo(
     with collected_warnings() as warnings:
         session = _session(out, source, sample)
         with progress_bars() as progress:
-            session, people = pipeline.process(
+            session, _ = pipeline.process(
                 session, people_options=people_options(PEOPLE[sample], None), warnings=warnings, progress=progress
             )
     say((out / "summary.txt").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""`triskel session`, `detect`, `triangulate`, `process`, `export`, `view`: a session's stages, one by one or in a row."""
+"""`triskel session`, `detect`, `triangulate`, `process`, `export`, `view`: a session, stage by stage or in a row."""
 
 from pathlib import Path
 from typing import Annotated

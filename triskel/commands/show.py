@@ -19,7 +19,9 @@ from rich.table import Table
 
 from triskel.progress import Progress as ProgressCallback
 
-OUT = Console(highlight=False, soft_wrap=True)
+# Where nobody sees it (a pipe, a log) a table is as wide as it needs to be.
+WIDE = None if sys.stdout.isatty() else 200
+OUT = Console(highlight=False, soft_wrap=True, width=WIDE)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

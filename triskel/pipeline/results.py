@@ -42,7 +42,8 @@ def write_results(
         progress: told how far each is.
 
     Returns:
-        The session with the runs noted. Where this machine cannot draw in 3D, the rest is written and a warning says so.
+        The session with the runs noted. Where this machine cannot draw in 3D, a warning says so and the
+        rest is written.
     """
     from triskel.exchange import export
     from triskel.viewer import summarise, write_report

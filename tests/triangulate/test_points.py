@@ -1,0 +1,163 @@
+import cv2
+import numpy as np
+import pytest
+
+from triskel import Camera, Rig, Rigid
+from triskel.projection import project_rig, undistort
+from triskel.triangulate import TriangulateOptions, triangulate_dlt, triangulate_points
+
+
+@pytest.mark.parametrize("model", ["pinhole", "fisheye"])
+@pytest.mark.parametrize("n", [2, 4, 10])
+def test_noise_free_points_are_recovered_exactly(ring, points_inside, model, n):
+    rig, X = ring(n, model=model), points_inside(30, 5)
+    found = triangulate_points(rig, project_rig(rig, X))
+    np.testing.assert_allclose(found.X, X, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.reproj_px, 0, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(triangulate_dlt(rig, project_rig(rig, X)), X, rtol=0, atol=1e-6)
+    assert found.views.all()
+
+
+def test_dlt_of_two_views_equals_opencv_on_undistorted_points(ring, points_inside):
+    """Both are linear, yet weigh rows differently: they agree to the order of the noise squared, here 1e-9 m."""
+    rig, X = ring(2), points_inside(50)
+    xy = project_rig(rig, X) + np.random.default_rng(1).normal(0, 1e-3, (2, 50, 2))
+    ideal = [undistort(camera, points).T for camera, points in zip(rig, xy, strict=True)]
+    x = cv2.triangulatePoints(rig.cameras[0].P, rig.cameras[1].P, *ideal)
+    np.testing.assert_allclose(triangulate_dlt(rig, xy), (x[:3] / x[3]).T, rtol=0, atol=1e-6)
+
+
+def test_a_point_seen_once_is_missing(ring, points_inside):
+    rig, X = ring(3), points_inside(4)
+    xy = project_rig(rig, X)
+    xy[1:, 2] = np.nan
+    found = triangulate_points(rig, xy)
+    assert np.isnan(found.X[2]).all()
+    assert (found.score[2], found.n_views[2]) == (0, 0)
+    assert np.isnan([found.reproj_px[2], *found.sigma_mm[2]]).all()
+    np.testing.assert_allclose(found.X[[0, 1, 3]], X[[0, 1, 3]], rtol=0, atol=1e-6)
+    assert np.isnan(triangulate_dlt(rig, xy)[2]).all()
+
+
+def test_a_view_of_too_low_score_does_not_count(ring, points_inside):
+    rig, X = ring(2), points_inside(2)
+    found = triangulate_points(rig, project_rig(rig, X), [[0.9, 0.9], [0.9, 0.04]])
+    assert np.isfinite(found.X[0]).all()
+    assert np.isnan(found.X[1]).all()
+
+
+def side_by_side(**second):
+    K = np.array([[900.0, 0, 640], [0, 900, 512], [0, 0, 1]])
+    first = Camera(name="a", size_wh=(1280, 1024), K=K)
+    pose = {"cam_from_world": Rigid(np.eye(3), [-1.0, 0, 0])}
+    return Rig((first, first.replace(name="b", **(pose | second))))
+
+
+def test_parallel_rays_meet_nowhere():
+    rig = side_by_side()
+    xy = np.array([[[640.0, 512], [700, 500]]] * 2)
+    assert np.isnan(triangulate_points(rig, xy).X).all()
+    assert np.isnan(triangulate_dlt(rig, xy)).all()
+
+
+def test_rays_that_meet_behind_the_cameras_give_nothing():
+    """The left camera looks left of the axis and the right one right: the lines cross at z = -9 m."""
+    rig = side_by_side()
+    found = triangulate_points(rig, np.array([[[590.0, 512]], [[690.0, 512]]]))
+    assert np.isnan(found.X).all()
+    in_front = triangulate_points(rig, np.array([[[690.0, 512]], [[590.0, 512]]]))
+    np.testing.assert_allclose(in_front.X[0], [0.5, 0, 9], rtol=0, atol=1e-6)
+
+
+def test_an_outlier_of_100_px_is_rejected_and_left_out_of_the_views(ring, points_inside):
+    rig, X = ring(5), points_inside(200)
+    xy = project_rig(rig, X) + np.random.default_rng(2).normal(0, 0.5, (5, 200, 2))
+    wrong = np.arange(200) % 5
+    angle = np.random.default_rng(3).uniform(0, 2 * np.pi, 200)
+    xy[wrong, np.arange(200)] += 100 * np.c_[np.cos(angle), np.sin(angle)]
+    found = triangulate_points(rig, xy)
+    assert not found.views[np.arange(200), wrong].any()
+    np.testing.assert_array_equal(found.n_views, 4)
+    assert np.linalg.norm(found.X - X, axis=-1).max() < 0.01
+
+
+def test_scores_pull_the_point_towards_the_surer_views(ring, points_inside):
+    rig, X = ring(4), points_inside(300)
+    noise = np.array([0.2, 0.2, 3.0, 3.0])[:, None, None]
+    xy = project_rig(rig, X) + np.random.default_rng(4).normal(0, 1, (4, 300, 2)) * noise
+    surer = np.repeat([[1.0], [1.0], [0.1], [0.1]], 300, axis=1)
+    options = TriangulateOptions(max_reproj_px=30)
+    even, weighed = (
+        np.linalg.norm(triangulate_points(rig, xy, score, options=options).X - X, axis=-1).mean()
+        for score in (None, surer)
+    )
+    assert weighed < 0.6 * even
+    dlt = [np.linalg.norm(triangulate_dlt(rig, xy, score) - X, axis=-1).mean() for score in (None, surer)]
+    assert dlt[1] < 0.6 * dlt[0]
+
+
+def test_the_score_of_a_point_is_the_mean_of_the_views_used(ring, points_inside):
+    rig, X = ring(4), points_inside(1)
+    xy = project_rig(rig, X)
+    xy[3] += 100
+    found = triangulate_points(rig, xy, [[0.9], [0.6], [0.3], [0.8]])
+    np.testing.assert_allclose(found.score, 0.6, rtol=0, atol=1e-12)
+
+
+def test_permuting_the_cameras_permutes_the_views_only(ring, points_inside):
+    rig, X = ring(5), points_inside(100)
+    rng = np.random.default_rng(5)
+    xy = project_rig(rig, X) + rng.normal(0, 1, (5, 100, 2))
+    xy[rng.random((5, 100)) < 0.1] += 80
+    score = rng.uniform(0.3, 1, (5, 100))
+    order = [3, 0, 4, 2, 1]
+    shuffled = Rig(tuple(rig.cameras[i] for i in order))
+    one, other = triangulate_points(rig, xy, score), triangulate_points(shuffled, xy[order], score[order])
+    np.testing.assert_array_equal(other.views, one.views[:, order])
+    for name in ("X", "score", "reproj_px"):
+        np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=0, atol=1e-6, err_msg=name)
+
+
+def test_moving_the_world_moves_the_points_with_it(ring, points_inside):
+    rig, X = ring(4), points_inside(50)
+    xy = project_rig(rig, X) + np.random.default_rng(6).normal(0, 1, (4, 50, 2))
+    new_from_old = Rigid.from_rotvec([0.3, 1.0, -0.4], [5.0, -2, 1])
+    moved = Rig(tuple(c.replace(cam_from_world=c.cam_from_world @ new_from_old.inverse) for c in rig))
+    expected = new_from_old.apply(triangulate_points(rig, xy).X)
+    np.testing.assert_allclose(triangulate_points(moved, xy).X, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("xy", "score", "words"),
+    [
+        ((3, 5, 2), None, r"\(4, ..., 2\) for this rig of 4 cameras, got \(3, 5, 2\)"),
+        ((4, 5, 3), None, r"got \(4, 5, 3\)"),
+        ((4,), None, r"got \(4,\)"),
+        ((4, 5, 2), (4, 6), r"score is \(4, 5\) like xy, got \(4, 6\)"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(ring, xy, score, words):
+    with pytest.raises(ValueError, match=words):
+        triangulate_points(ring(4), np.zeros(xy), None if score is None else np.ones(score))
+
+
+def test_options_that_make_no_sense_are_refused():
+    with pytest.raises(ValueError, match="least_views is at least 2, got 1"):
+        TriangulateOptions(least_views=1)
+    with pytest.raises(ValueError, match="max_reproj_px is positive, got 0"):
+        TriangulateOptions(max_reproj_px=0)
+
+
+def test_no_points_give_no_points(ring):
+    found = triangulate_points(ring(3), np.zeros((3, 0, 4, 2)))
+    assert found.X.shape == (0, 4, 3)
+    assert found.views.shape == (0, 4, 3)
+
+
+@pytest.mark.parametrize("n", [3, 6])
+def test_sigma_is_the_spread_of_the_error_within_a_quarter(ring, points_inside, n):
+    rig, X = ring(n), points_inside(4000)
+    xy = project_rig(rig, X) + np.random.default_rng(7).normal(0, 1, (n, 4000, 2))
+    found = triangulate_points(rig, xy)
+    errors = (found.X - X) * 1000 / found.sigma_mm
+    np.testing.assert_allclose(np.sqrt(np.mean(errors**2, axis=0)), 1, rtol=0, atol=0.25)
