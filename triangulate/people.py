@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from triskel.camera import Rig
 from triskel.errors import InputError
 from triskel.motion import Detections2D, Motion3D
-from triskel.triangulate.association import associate
+from triskel.triangulate.association import Sighting, associate
 from triskel.triangulate.plausible import drop_implausible
 from triskel.triangulate.points import REFERENCE_PIXELS, TriangulateOptions, triangulate_points
 from triskel.triangulate.tracking import track
@@ -73,7 +73,7 @@ def triangulate_people(
     # Two of many cameras agree by chance too often; two of three are all there may be.
     least_views = max(options.points.least_views, min(3, len(rig) - 1))
     frames = associate(rig, detections.keypoints, bound_px=float(bound), least_views=least_views)
-    tracks = track(frames, time_s)
+    tracks = track(_with_centres(rig, detections, frames, options.points), time_s)
     tracks = [one for one in tracks if len(one) >= options.least_share * len(tracks[0])][: options.most_people]
     F, C, _, J, _ = detections.keypoints.shape
     observed = np.full((F, C, len(tracks), J, 3), np.nan)
@@ -96,3 +96,26 @@ def triangulate_people(
         np.zeros(shape, bool),
     )
     return People3D(motion, observed)
+
+
+def _with_centres(
+    rig: Rig, detections: Detections2D, frames: list[list[Sighting]], options: TriangulateOptions
+) -> list[list[Sighting]]:
+    """Return the sightings with their centres measured by all views that see them, not by the two that met best.
+
+    A hypothesis of two opposite cameras can be metres off along their common line of sight, which would cut a track.
+    """
+    flat = [(f, sighting) for f, row in enumerate(frames) for sighting in row]
+    if not flat:
+        return frames
+    C, J = len(rig), len(detections.skeleton)
+    seen = np.full((C, len(flat), J, 3), np.nan)
+    for i, (f, sighting) in enumerate(flat):
+        for c in np.flatnonzero(sighting.members >= 0):
+            seen[c, i] = detections.keypoints[f, c, sighting.members[c]]
+    X = triangulate_points(rig, seen[..., :2], np.nan_to_num(seen[..., 2]), options=options).X
+    out: list[list[Sighting]] = [[] for _ in frames]
+    for (f, sighting), joints in zip(flat, X, strict=True):
+        found = joints[np.isfinite(joints[:, 0])]
+        out[f].append(sighting._replace(centre=np.median(found, axis=0)) if len(found) else sighting)
+    return out

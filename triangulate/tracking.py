@@ -23,7 +23,7 @@ def track(frames: list[list[Sighting]], time_s: NDArray[np.float64]) -> list[Tra
     """Link the sightings of one person over time.
 
     Each frame's sightings are given to the tracks that were seen lately so that the distances moved are least in
-    total; a sighting that no track can have reached starts a new one.
+    total; a sighting that no track can have reached starts a new one. Pieces that fit together are joined at the end.
 
     Args:
         frames: the sightings of each frame set.
@@ -48,4 +48,33 @@ def track(frames: list[list[Sighting]], time_s: NDArray[np.float64]) -> list[Tra
                     live[i][f] = sightings[j]
                     free.discard(int(j))
         tracks.extend({f: sightings[j]} for j in sorted(free))
-    return sorted(tracks, key=lambda one: -sum(sighting.support for sighting in one.values()))
+    return sorted(_stitch(tracks, time_s), key=_support, reverse=True)
+
+
+def _support(one: Track) -> float:
+    return sum(sighting.support for sighting in one.values())
+
+
+def _stitch(tracks: list[Track], time_s: NDArray[np.float64]) -> list[Track]:
+    """Join tracks that one person's sightings were split over by a jump: never seen together, always within reach."""
+    joined: list[Track] = []
+    for one in sorted(tracks, key=_support, reverse=True):
+        for longer in joined:
+            if not longer.keys() & one.keys() and _within_reach(longer, one, time_s):
+                longer.update(one)
+                break
+        else:
+            joined.append(dict(one))
+    return joined
+
+
+def _within_reach(longer: Track, one: Track, time_s: NDArray[np.float64]) -> bool:
+    """Say whether a track could run from the sightings of `longer` nearest in time to its first and to its last."""
+    frames = np.array(sorted(longer))
+    for f in (min(one), max(one)):
+        nearest = frames[int(np.argmin(np.abs(time_s[frames] - time_s[f])))]
+        age = abs(float(time_s[nearest] - time_s[f]))
+        distance = float(np.linalg.norm(longer[int(nearest)].centre - one[f].centre))
+        if age > LONGEST_GAP_S or distance > SLACK_M + FASTEST_M_S * age:
+            return False
+    return True
