@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from triskel.detect2d.mirror import unmirror_affinity, unmirror_confidence
 from triskel.detect2d.mobilenet_thin import MobilenetThin
 from triskel.detect2d.parsing import PafLayout, ParseOptions, parse
-from triskel.detect2d.mirror import unmirror_affinity, unmirror_confidence
 from triskel.detect2d.preprocess import image_from_input, input_size, resize
 from triskel.detect2d.weights import load_weights
 from triskel.errors import InputError
@@ -61,7 +61,10 @@ class Detector:
         name = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
             self.device = torch.device(name)
-            self._network = network.eval().to(self.device, memory_format=torch.channels_last)
+            self._network = network.eval().to(self.device)
+            for weight in self._network.parameters():
+                if weight.dim() == 4:
+                    weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         except (RuntimeError, AssertionError) as error:
             raise InputError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
         self.precision = resolve_precision(options.precision, self.device)

@@ -19,5 +19,6 @@ def unmirror_affinity(maps: Tensor, layout: PafLayout) -> Tensor:
     """Return the affinity fields (B, 2 L, H, W) of a mirrored picture as those of the picture: x changes its sign."""
     flips = layout.skeleton.flips
     source = [layout.limbs.index((flips[a], flips[b])) for a, b in layout.limbs]
-    fields = torch.flip(maps, dims=[-1]).unflatten(1, (len(layout.limbs), 2))[:, source]
+    batch, _, height, width = maps.shape
+    fields = torch.flip(maps, dims=[-1]).reshape(batch, len(layout.limbs), 2, height, width)[:, source]
     return torch.stack([-fields[:, :, 0], fields[:, :, 1]], dim=2).flatten(1, 2)

@@ -34,6 +34,7 @@ class Weights:
         licence: as the package states it.
         trained_on: the data set.
         skeleton: the keypoints it finds.
+        parameters: how many numbers the network has, 4 bytes each.
         convert: from the file to parameters by name.
     """
 
@@ -46,6 +47,7 @@ class Weights:
     licence: str
     trained_on: str
     skeleton: Skeleton
+    parameters: int
     convert: Callable[[Path], dict[str, Tensor]]
 
     @property
@@ -72,6 +74,7 @@ WEIGHTS = {
             licence="Apache-2.0",
             trained_on="COCO",
             skeleton=COCO_18,
+            parameters=1_930_872,
             convert=convert_mobilenet_thin,
         ),
     )

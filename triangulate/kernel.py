@@ -270,7 +270,8 @@ def triangulate_many(
         support, X = consensus(cameras, xy[p], score[p], index, origins, rays, bound)
         if support <= 0.0:
             continue
-        for c in index:
+        for k in range(len(index)):
+            c = int(index[k])
             seen[c] = residual(cameras[c], X, xy[p, c, 0], xy[p, c, 1]) < bound
         start = linear(origins, rays, score[p], seen)
         A, b = np.empty((3, 3)), np.empty(3)
@@ -280,7 +281,8 @@ def triangulate_many(
             X = start
         refine(cameras, xy[p], score[p], index, X, bound)
         used, total, error = 0, 0.0, 0.0
-        for c in index:
+        for k in range(len(index)):
+            c = int(index[k])
             r = residual(cameras[c], X, xy[p, c, 0], xy[p, c, 1])
             seen[c] = r < bound
             if seen[c]:

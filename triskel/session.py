@@ -11,6 +11,7 @@ SESSION/
 
 import datetime
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -204,14 +205,14 @@ class Session:
         """Write the people in 3D."""
         tables.write_keypoints3d(motion, self.path / KEYPOINTS_3D_FILE)
 
-    def with_run(self, stage: str, seconds: float, settings: dict[str, Setting]) -> Self:
+    def with_run(self, stage: str, seconds: float, settings: Mapping[str, Setting]) -> Self:
         """Note in `session.yaml` that a stage ran, in place of its earlier run, and return the session as it is now."""
         run = Run(
             stage=stage,
             finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             seconds=round(seconds, 3),
             triskel=metadata.version("triskel"),
-            settings=settings,
+            settings=dict(settings),
         )
         runs = [one for one in self.info.runs if one.stage != stage] + [run]
         session = type(self)(self.path, self.info.model_copy(update={"runs": runs}))

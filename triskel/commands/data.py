@@ -51,7 +51,7 @@ def weights_list() -> None:
             one.licence,
             one.trained_on,
             f"{len(one.skeleton)} ({one.skeleton.name})",
-            "7.7 MB" if size is None else f"{size / 1e6:.1f} MB",
+            f"{(size or 4 * one.parameters) / 1e6:.1f} MB",
             "no" if size is None else str(one.path),
         )
     OUT.print(rows)

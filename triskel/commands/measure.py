@@ -18,15 +18,16 @@ def measure_detection(images: int) -> list[Row]:
     rng = np.random.default_rng(0)
     batch = [rng.integers(0, 255, (720, 1280, 3), dtype=np.uint8) for _ in range(min(4, images))]
     rows = []
-    for scales in ((1.0,), (0.7, 1.0, 1.3)):
-        detector = load_detector("body", options=DetectOptions(scales=scales))
+    for mirror in (False, True):
+        detector = load_detector("body", options=DetectOptions(mirror=mirror))
         detector(batch)
         done, started = 0, time.perf_counter()
         while done < images:
             detector(batch)
             done += len(batch)
         seconds = (time.perf_counter() - started) / done
-        rows.append((f"368 px x {', '.join(map(str, scales))}, {detector.precision}, {detector.device}", seconds))
+        setting = f"{detector.options.short_side} px{', mirrored too' if mirror else ''}"
+        rows.append((f"{setting}, {detector.precision}, {detector.device}", seconds))
     return rows
 
 

@@ -1,12 +1,17 @@
 """`triskel session`, `detect`, `triangulate`, `process`, `export`, `view`: a session, stage by stage or in a row."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triskel.commands.show import collected_warnings, progress_bars, say
 from triskel.errors import InputError
+from triskel.motion import Motion3D
+
+if TYPE_CHECKING:
+    from triskel.detect2d import DetectOptions
+    from triskel.triangulate import PeopleOptions
 
 session_app = typer.Typer(no_args_is_help=True, help="Make a session of videos that were recorded together.")
 
@@ -17,7 +22,10 @@ RigOption = Annotated[
 SideOption = Annotated[
     int, typer.Option("--net-size", help="Shorter side of the network's input, px: larger finds smaller people.")
 ]
-ScalesOption = Annotated[str, typer.Option(help="Scales averaged, around --net-size; '1' is the fastest.")]
+ScalesOption = Annotated[
+    str, typer.Option(help="Scales averaged, around --net-size: 0.7,1,1.3 for people near and far.")
+]
+MirrorOption = Annotated[bool, typer.Option(help="Average with the mirrored picture: steadier, twice the time.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; CUDA where there is one by default.")]
 PeopleOption = Annotated[int, typer.Option("--people", help="People to keep, best supported first; 0 for all.")]
@@ -27,7 +35,7 @@ ReprojOption = Annotated[
 ]
 
 
-def detect_options(net_size: int, scales: str, precision: str, device: str | None):  # noqa: ANN201 - loads torch late
+def detect_options(net_size: int, scales: str, mirror: bool, precision: str, device: str | None) -> "DetectOptions":
     """Build the detector's options from those of the command line."""
     from triskel.detect2d import DetectOptions
 
@@ -37,10 +45,10 @@ def detect_options(net_size: int, scales: str, precision: str, device: str | Non
         raise InputError(f"--scales is numbers with commas, such as 0.7,1,1.3; got {scales!r}") from error
     if precision not in ("auto", "float32", "bfloat16"):
         raise InputError(f"--precision is auto, float32 or bfloat16, got {precision!r}")
-    return DetectOptions(short_side=net_size, scales=factors, precision=precision, device=device)  # type: ignore[arg-type] # checked above
+    return DetectOptions(short_side=net_size, scales=factors, mirror=mirror, precision=precision, device=device)  # type: ignore[arg-type] # checked above
 
 
-def people_options(people: int, max_reproj_px: float | None):  # noqa: ANN201 - loads numba late
+def people_options(people: int, max_reproj_px: float | None) -> "PeopleOptions":
     """Build the options of triangulation from those of the command line."""
     from triskel.triangulate import PeopleOptions, TriangulateOptions
 
@@ -69,15 +77,16 @@ def session_new(
 
 def detect(
     session: SessionArgument,
-    net_size: SideOption = 368,
-    scales: ScalesOption = "0.7,1,1.3",
+    net_size: SideOption = 304,
+    scales: ScalesOption = "1",
+    mirror: MirrorOption = True,
     precision: PrecisionOption = "auto",
     device: DeviceOption = None,
 ) -> None:
     """Find the people in every image of a session: writes keypoints2d.parquet."""
     from triskel import pipeline
 
-    options = detect_options(net_size, scales, precision, device)
+    options = detect_options(net_size, scales, mirror, precision, device)
     opened = pipeline.open_or_adopt(session)
     with progress_bars() as progress:
         done = pipeline.detect(opened, options=options, progress=progress)
@@ -118,8 +127,9 @@ def triangulate(
 def process(
     sessions: Annotated[list[Path], typer.Argument(help="Sessions, or folders with videos/ in them.")],
     rig: RigOption = None,
-    net_size: SideOption = 368,
-    scales: ScalesOption = "0.7,1,1.3",
+    net_size: SideOption = 304,
+    scales: ScalesOption = "1",
+    mirror: MirrorOption = True,
     precision: PrecisionOption = "auto",
     device: DeviceOption = None,
     people: PeopleOption = 1,
@@ -128,7 +138,7 @@ def process(
     """Detect, triangulate, export, draw and report, for each session."""
     from triskel import pipeline
 
-    found = detect_options(net_size, scales, precision, device)
+    found = detect_options(net_size, scales, mirror, precision, device)
     kept = people_options(people, max_reproj_px)
     for path in sessions:
         with collected_warnings() as warnings:
@@ -192,7 +202,7 @@ def view(
     say(str(render))
 
 
-def _say_found(path: Path, motion) -> None:  # noqa: ANN001 - Motion3D, loaded late
+def _say_found(path: Path, motion: Motion3D) -> None:
     """Print one line of what was reconstructed."""
     joints, frames = len(motion.skeleton), len(motion.time_s)
     if not len(motion.ids):

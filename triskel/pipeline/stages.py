@@ -18,7 +18,7 @@ from triskel.errors import InputError, SessionError
 from triskel.files import atomic_folder
 from triskel.motion import Detections2D
 from triskel.progress import Progress, silent
-from triskel.session import FRAMES_FILE, SESSION_FILE, VIDEOS, CameraEntry, Session, SessionInfo
+from triskel.session import FRAMES_FILE, SESSION_FILE, VIDEOS, CameraEntry, Session, SessionInfo, Setting
 from triskel.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -157,10 +157,11 @@ def detect(session: Session, *, options: "DetectOptions | None" = None, progress
         progress("detect", done, len(index))
     detections = Detections2D.from_people(detector.skeleton, session.cameras, keypoints)
     session.save_detections(detections)
-    settings = {
+    settings: dict[str, Setting] = {
         "network": "mobilenet_thin",
         "short_side": options.short_side,
         "scales": list(options.scales),
+        "mirror": options.mirror,
         "precision": detector.precision,
         "device": str(detector.device),
     }

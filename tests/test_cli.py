@@ -1,0 +1,179 @@
+"""What a user types: exit statuses, one-line errors, nothing half-written."""
+
+import shutil
+import sys
+
+import av
+import numpy as np
+import pytest
+import yaml
+
+from triskel import cli, save_rig
+from triskel.commands.measure import ring
+from triskel.exchange import write_openpose_json
+from triskel.motion import Detections2D
+from triskel.projection import project_rig
+from triskel.session import Session
+from triskel.skeleton import BODY_25
+
+FRAMES = 12
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["triskel", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        captured = capsys.readouterr()
+        return stop.value.code or 0, captured.out, captured.err
+
+    return call
+
+
+def write_video(path, *, frames=FRAMES, size=(64, 48)):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for i in range(frames):
+            image = np.full((size[1], size[0], 3), 10 * i, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+
+
+@pytest.fixture
+def rig():
+    return ring(4)
+
+
+@pytest.fixture
+def truth():
+    rng = np.random.default_rng(3)
+    body = rng.uniform([-0.3, -0.3, 0.1], [0.3, 0.3, 1.8], (len(BODY_25), 3))
+    return body + np.linspace(0, 0.5, FRAMES)[:, None, None] * np.array([1.0, 0, 0])
+
+
+@pytest.fixture
+def saved(tmp_path, rig, truth):
+    """OpenPose JSON of one person in four cameras, and the rig."""
+    xy = np.moveaxis(project_rig(rig, truth), 0, 1)[:, :, None]
+    keypoints = np.concatenate([xy, np.full((*xy.shape[:-1], 1), 0.9)], axis=-1)
+    write_openpose_json(tmp_path / "json", Detections2D(BODY_25, tuple(rig.names), keypoints))
+    save_rig(rig, tmp_path / "rig.yaml")
+    return tmp_path
+
+
+def one_line(err):
+    lines = [line for line in err.splitlines() if line.startswith("triskel:")]
+    assert len(lines) == 1, err
+    assert "Traceback" not in err
+    return lines[0]
+
+
+def test_saved_detections_become_3d_in_a_new_session(run, saved, truth):
+    status, out, _ = run(
+        "triangulate", saved / "new", "--rig", saved / "rig.yaml", "--detections", saved / "json", "--fps", "50",
+        "--skeleton", "body_25",
+    )  # fmt: skip
+    assert status == 0, out
+    motion = Session.open(saved / "new").motion()
+    assert motion.fps == pytest.approx(50)
+    # OpenPose's files hold hundredths of a pixel, about 0.03 mm here.
+    np.testing.assert_allclose(motion.points.X[:, 0], truth, atol=2e-4)
+
+
+def test_every_export_is_written(run, saved):
+    run("triangulate", saved / "new", "--rig", saved / "rig.yaml", "--detections", saved / "json", "--fps", "50")
+    for format_ in ("openpose", "csv", "csv-tidy", "trc", "c3d", "npz"):
+        status, _, err = run("export", saved / "new", "--format", format_, "--out", saved / f"out.{format_}")
+        assert status == 0, err
+        assert (saved / f"out.{format_}").exists()
+    status, _, err = run("export", saved / "new", "--format", "fbx", "--out", saved / "out.fbx")
+    assert (status, "fbx" in one_line(err), (saved / "out.fbx").exists()) == (2, True, False)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("process", "no-such-session"),
+        ("detect", "no-such-session"),
+        ("triangulate", "no-such-session"),
+        ("view", "no-such-session", "--render", "x.png"),
+        ("rig", "show", "no-such-rig.yaml"),
+        ("session", "new", "s", "--videos", "no-such-folder"),
+        ("sample", "get", "no-such-sample"),
+        ("weights", "get", "no-such-weights"),
+        ("demo", "--sample", "no-such-sample"),
+        ("no-such-command",),
+        ("export",),
+    ],
+)
+def test_a_wrong_name_or_path_is_one_line_and_status_2(run, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = run(*arguments)
+    assert status == 2
+    one_line(err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_rig_without_one_of_the_cameras_is_named_and_nothing_is_written(run, saved, rig):
+    save_rig(rig.select(rig.names[:3]), saved / "three.yaml")
+    videos = saved / "videos"
+    videos.mkdir()
+    for name in rig.names:
+        write_video(videos / f"{name}.mp4")
+    status, _, err = run("session", "new", saved / "new", "--videos", videos, "--rig", saved / "three.yaml")
+    assert (status, "cam3" in one_line(err), (saved / "new").exists()) == (2, True, False)
+
+
+def test_a_camera_without_detections_is_named_and_nothing_is_written(run, saved):
+    shutil.rmtree(saved / "json" / "cam2")
+    status, _, err = run("triangulate", saved / "new", "--rig", saved / "rig.yaml", "--detections", saved / "json")
+    assert (status, "cam2" in one_line(err), (saved / "new").exists()) == (2, True, False)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a video at all", None])
+def test_a_broken_video_is_named_and_nothing_is_written(run, tmp_path, damage):
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    write_video(videos / "cam0.mp4")
+    write_video(videos / "cam1.mp4")
+    broken = videos / "cam1.mp4"
+    broken.write_bytes(broken.read_bytes()[:700] if damage is None else damage)
+    status, _, err = run("session", "new", tmp_path / "new", "--videos", videos)
+    assert (status, "cam1.mp4" in one_line(err), (tmp_path / "new").exists()) == (2, True, False)
+
+
+def test_a_session_cut_off_half_way_says_which_file(run, saved):
+    run("triangulate", saved / "new", "--rig", saved / "rig.yaml", "--detections", saved / "json", "--fps", "50")
+    table = saved / "new" / "keypoints3d.parquet"
+    table.write_bytes(table.read_bytes()[:-40])
+    status, _, err = run("export", saved / "new", "--format", "csv", "--out", saved / "x.csv")
+    assert (status, "keypoints3d.parquet" in one_line(err), (saved / "x.csv").exists()) == (2, True, False)
+    table.unlink()
+    status, _, err = run("export", saved / "new", "--format", "csv", "--out", saved / "x.csv")
+    assert (status, "keypoints3d.parquet" in one_line(err)) == (2, True)
+    (saved / "new" / "session.yaml").write_text("format: triskel-session\nfps: [", encoding="utf-8")
+    status, _, err = run("triangulate", saved / "new")
+    assert (status, "session.yaml" in one_line(err)) == (2, True)
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(run, saved):
+    (saved / "mine").mkdir()
+    (saved / "mine" / "thesis.txt").write_text("years", encoding="utf-8")
+    status, _, err = run("triangulate", saved / "mine", "--rig", saved / "rig.yaml", "--detections", saved / "json")
+    assert status == 2
+    one_line(err)
+    assert [path.name for path in (saved / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_rig_goes_through_every_format_and_back(run, saved, rig):
+    run("rig", "convert", saved / "rig.yaml", saved / "rig.toml")
+    status, _, err = run("rig", "convert", saved / "rig.toml", saved / "back.yaml")
+    assert status == 0, err
+    before, after = (yaml.safe_load((saved / name).read_text()) for name in ("rig.yaml", "back.yaml"))
+    for a, b in zip(before["cameras"], after["cameras"], strict=True):
+        np.testing.assert_allclose(a["cam_from_world"]["t"], b["cam_from_world"]["t"], atol=1e-9)
+    status, out, _ = run("rig", "show", saved / "rig.toml")
+    assert status == 0
+    assert all(name in out for name in rig.names)

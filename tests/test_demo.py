@@ -1,0 +1,76 @@
+"""The whole path on real footage, measured against saved OpenPose detections of the same frames."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from triskel import cli
+from triskel.exchange import read_openpose_json
+from triskel.session import Session
+from triskel.skeleton import BODY_25B
+from triskel.triangulate import triangulate_people
+
+OPENPOSE = Path(__file__).parents[2] / "shared" / "data" / "rigs" / "pose2sim_openpose_json" / "single"
+LIMBS = [
+    ("RHip", "RKnee"), ("LHip", "LKnee"), ("RKnee", "RAnkle"), ("LKnee", "LAnkle"),
+    ("RShoulder", "RElbow"), ("LShoulder", "LElbow"), ("RElbow", "RWrist"), ("LElbow", "LWrist"),
+]  # fmt: skip
+
+pytestmark = [pytest.mark.slow, pytest.mark.network]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The session that `triskel demo` makes of the sample `single`."""
+    out = tmp_path_factory.mktemp("demo") / "single"
+    arguments, sys.argv = sys.argv, ["triskel", "demo", "--out", str(out)]
+    try:
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+    finally:
+        sys.argv = arguments
+    assert not stop.value.code
+    return Session.open(out)
+
+
+def test_nine_of_ten_frames_have_twelve_joints_in_3d(demo):
+    joints = demo.motion().found[:, 0].sum(axis=1)
+    share = float(np.mean(joints >= 12))
+    print(f"frames with at least 12 joints: {100 * share:.0f} %")
+    assert len(joints) == 100
+    assert share >= 0.90
+
+
+def test_limbs_keep_their_length(demo):
+    motion = demo.motion()
+    X, at = motion.points.X[:, 0], motion.skeleton.index
+    variation = []
+    for a, b in LIMBS:
+        length = np.linalg.norm(X[:, at(a)] - X[:, at(b)], axis=-1)
+        variation.append(float(np.nanstd(length) / np.nanmean(length)))
+    print(f"limb length variation: median {100 * np.median(variation):.1f} %")
+    assert np.median(variation) <= 0.10
+
+
+def test_it_agrees_with_openpose_through_the_same_triangulation(demo):
+    if not OPENPOSE.is_dir():
+        pytest.skip(f"no reference detections at {OPENPOSE}")
+    motion, rig = demo.motion(), demo.rig()
+    detections = read_openpose_json(OPENPOSE, demo.cameras, skeleton=BODY_25B)
+    reference = triangulate_people(rig, detections, motion.time_s).motion
+    ours, theirs = motion.skeleton.shared(reference.skeleton)
+    X, Y = motion.points.X[:, 0][:, ours], reference.points.X[:, 0][:, theirs]
+    distance_mm = 1000 * np.linalg.norm(X - Y, axis=-1)
+    print(f"distance to OpenPose's joints: median {np.nanmedian(distance_mm):.1f} mm")
+    assert np.nanmedian(distance_mm) <= 40
+
+
+def test_every_promised_file_is_there(demo):
+    names = ["keypoints2d.parquet", "keypoints3d.parquet", "report.html", "summary.txt", "view3d.mp4", "view3d.png"]
+    names += ["keypoints3d.csv", *(f"overlays/{camera}.mp4" for camera in demo.cameras)]
+    assert [name for name in names if not (demo.path / name).is_file()] == []
+    assert all(len(list((demo.path / "openpose" / camera).glob("*.json"))) == 100 for camera in demo.cameras)
+    assert list((demo.path / "trc").glob("*.trc"))
+    assert not list(demo.path.rglob(".*"))
