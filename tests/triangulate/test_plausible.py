@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from triskel.skeleton import BODY_25
+from triskel.tables import missing_points
+from triskel.triangulate.plausible import drop_implausible
+
+F = 40
+TIME = np.arange(F) / 60
+
+
+@pytest.fixture
+def walking():
+    """One rigid person who moves at 1 m/s, seen by three of four cameras."""
+    rng = np.random.default_rng(1)
+    body = rng.uniform([-0.3, -0.3, 0], [0.3, 0.3, 1.7], (len(BODY_25), 3))
+    points = missing_points((F, 1, len(BODY_25)), 4)
+    points.X[:, 0] = body + TIME[:, None, None] * np.array([1.0, 0, 0])
+    points.score[:] = 0.8
+    points.reproj_px[:] = 1.0
+    points.views[..., :3] = True
+    points.sigma_mm[:] = 3.0
+    return points
+
+
+def test_a_real_body_loses_nothing(walking):
+    kept = drop_implausible(BODY_25, walking, TIME)
+    np.testing.assert_array_equal(kept.X, walking.X)
+    np.testing.assert_array_equal(kept.views, walking.views)
+
+
+def test_a_joint_metres_away_becomes_missing_in_every_field(walking):
+    wrist = BODY_25.index("RWrist")
+    walking.X[7, 0, wrist] += 3.0
+    kept = drop_implausible(BODY_25, walking, TIME)
+    assert np.isnan(kept.X[7, 0, wrist]).all()
+    assert kept.score[7, 0, wrist] == 0
+    assert np.isnan(kept.reproj_px[7, 0, wrist])
+    assert not kept.views[7, 0, wrist].any()
+    assert np.isfinite(kept.X[..., 0]).sum() == F * len(BODY_25) - 1
+
+
+def test_of_a_stretched_limb_the_end_seen_worse_goes(walking):
+    elbow, wrist = BODY_25.index("RElbow"), BODY_25.index("RWrist")
+    span = walking.X[:, 0, wrist] - walking.X[:, 0, elbow]
+    walking.X[10:14, 0, wrist] += span[10:14]  # twice as long
+    walking.views[10:14, 0, wrist, 2] = False
+    kept = drop_implausible(BODY_25, walking, TIME)
+    assert np.isnan(kept.X[10:14, 0, wrist]).all()
+    assert np.isfinite(kept.X[:, 0, elbow]).all()
+
+
+def test_a_jump_and_back_is_dropped_and_nothing_around_it(walking):
+    toe = BODY_25.index("LSmallToe")
+    walking.X[20, 0, toe, 1] += 0.3
+    kept = drop_implausible(BODY_25, walking, TIME)
+    assert np.flatnonzero(np.isnan(kept.X[:, 0, toe, 0])).tolist() == [20]
+
+
+def test_nobody_and_a_single_frame_pass_through():
+    nobody = missing_points((F, 0, len(BODY_25)), 4)
+    assert drop_implausible(BODY_25, nobody, TIME).X.shape == (F, 0, len(BODY_25), 3)
+    one = missing_points((1, 1, len(BODY_25)), 4)
+    one.X[:] = 0.5
+    assert np.isfinite(drop_implausible(BODY_25, one, TIME[:1]).X).all()
