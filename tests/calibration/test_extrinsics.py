@@ -1,7 +1,5 @@
 import json
-import os
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,6 +10,7 @@ from triskel.calibration import BoardView, Charuco, calibrate_intrinsics, calibr
 from triskel.errors import ConfigError, InputError
 from triskel.projection import pixel_rays, project_rig, reprojection_error
 from triskel.rigid import Rigid
+from triskel.samples import get_sample
 
 
 def relative_to_first(rig):
@@ -169,12 +168,10 @@ def test_recorded_charuco_rig_agrees_with_a_peer(shared):
     assert max(angles) < 2
 
 
+@pytest.mark.network
 def test_qualisys_sample_puts_a_standing_person_on_the_floor(shared):
     """The proof of the axes in formats/qualisys.py, on the sample that ships in the wheel pose2sim 0.10.49."""
-    demo = os.environ.get("TRISKEL_POSE2SIM_DEMO")
-    if not demo:
-        pytest.skip("set TRISKEL_POSE2SIM_DEMO to the folder Pose2Sim/Demo_SinglePerson of the wheel pose2sim 0.10.49")
-    rig = load_rig(Path(demo) / "calibration" / "Calib.qca.txt")
+    rig = load_rig(get_sample("single") / "Calib.qca.txt")
     folder = shared / "data" / "rigs" / "pose2sim_openpose_json" / "single"
     data = []
     for camera in rig:
