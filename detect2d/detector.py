@@ -61,11 +61,15 @@ class Detector:
         name = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
             self.device = torch.device(name)
+            if self.device.type not in ("cpu", "cuda"):
+                raise InputError(f"device is cpu, cuda or cuda:N, got {name!r}")
             self._network = network.eval().to(self.device)
             for weight in self._network.parameters():
                 if weight.dim() == 4:
                     weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-        except (RuntimeError, AssertionError) as error:
+        except (RuntimeError, AssertionError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
         self.precision = resolve_precision(options.precision, self.device)
 

@@ -5,6 +5,8 @@ import sys
 
 import av
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -165,6 +167,47 @@ def test_a_folder_with_other_things_in_it_is_left_alone(run, saved):
     assert status == 2
     one_line(err)
     assert [path.name for path in (saved / "mine").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--fps", "nan"), ("--fps", "inf"), ("--fps", "-1"), ("--fps", "1e-320"), ("--people", "-1"),
+        ("--max-reproj-px", "nan"), ("--skeleton", "nobody"),
+    ],
+)  # fmt: skip
+def test_an_impossible_option_is_one_line_and_nothing_is_written(run, saved, options):
+    status, _, err = run(
+        "triangulate", saved / "new", "--rig", saved / "rig.yaml", "--detections", saved / "json", *options
+    )
+    assert (status, (saved / "new").exists()) == (2, False)
+    one_line(err)
+
+
+def test_one_camera_is_refused_before_anything_is_written(run, saved, rig):
+    save_rig(rig.select(["cam1"]), saved / "one.yaml")
+    status, _, err = run("triangulate", saved / "new", "--rig", saved / "one.yaml", "--detections", saved / "json")
+    assert (status, "two cameras" in one_line(err), (saved / "new").exists()) == (2, True, False)
+
+
+@pytest.mark.parametrize("text", ['{"people": [{"pose_keypoints_2d": 7}]}', "[" * 100_000, '{"people": 3}', "{"])
+def test_broken_json_is_named(run, saved, text):
+    broken = sorted((saved / "json" / "cam1").glob("*.json"))[3]
+    broken.write_text(text, encoding="utf-8")
+    status, _, err = run("triangulate", saved / "new", "--rig", saved / "rig.yaml", "--detections", saved / "json")
+    assert (status, broken.name in one_line(err), (saved / "new").exists()) == (2, True, False)
+
+
+@pytest.mark.parametrize(("column", "value"), [("set", 99), ("set", -5), ("person", 77), ("set", None)])
+def test_a_table_with_impossible_rows_is_refused(run, saved, column, value):
+    run("triangulate", saved / "new", "--rig", saved / "rig.yaml", "--detections", saved / "json", "--fps", "50")
+    path = saved / "new" / "keypoints3d.parquet"
+    table = pq.read_table(path)
+    place = table.column_names.index(column)
+    values = pa.array([value, *table[column].to_pylist()[1:]], table.schema.field(column).type)
+    pq.write_table(table.set_column(place, table.schema.field(column), values), path)
+    status, _, err = run("export", saved / "new", "--format", "csv", "--out", saved / "x.csv")
+    assert (status, column in one_line(err), (saved / "x.csv").exists()) == (2, True, False)
 
 
 def test_a_rig_goes_through_every_format_and_back(run, saved, rig):

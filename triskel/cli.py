@@ -77,10 +77,12 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}", 1)
     except Exception as error:
-        # Usage errors come from the parser's own class tree, which typer does not export under one name.
-        if not hasattr(error, "format_message") or "--debug" in sys.argv:
+        if "--debug" in sys.argv:
             raise
-        _fail(f"{error.format_message()} (see 'triskel --help')", 2)
+        # Usage errors come from the parser's own class tree, which typer does not export under one name.
+        if hasattr(error, "format_message"):
+            _fail(f"{error.format_message()} (see 'triskel --help')", 2)
+        _fail(f"unexpected {type(error).__name__}: {error} (a bug: please report it with the output of --debug)", 1)
     else:
         sys.exit(status if isinstance(status, int) else 0)
 

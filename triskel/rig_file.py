@@ -57,7 +57,7 @@ class _RigEntry(_Strict):
 def first_problem(error: ValidationError) -> str:
     """Return the first complaint of a pydantic error as `key.path: what`, one line."""
     problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
+    where = ".".join(str(part) for part in problem["loc"]) or "the whole file"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}: {problem['msg']}{more}"
 
@@ -104,7 +104,7 @@ def load_native_rig(path: str | Path) -> Rig:
     """
     try:
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as a rig: {str(error).splitlines()[0]}") from error
     return parse_native_rig(data, source=str(path))
 

@@ -65,7 +65,7 @@ class SessionInfo(BaseModel):
     model_config = ConfigDict(extra="forbid")
     format: Literal["triskel-session"] = "triskel-session"
     version: Literal[1] = 1
-    fps: Annotated[float, Field(gt=0)]
+    fps: Annotated[float, Field(ge=0.001, le=100_000, allow_inf_nan=False)]
     sync: str = "frame index"
     cameras: Annotated[list[CameraEntry], Field(min_length=1)]
     runs: list[Run] = []
@@ -100,7 +100,7 @@ class Session:
             info = SessionInfo.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
         except ValidationError as error:
             raise SessionError(f"{file}: not a valid session file: {first_problem(error)}") from error
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise SessionError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from error
         session = cls(path, info)
         session.check()

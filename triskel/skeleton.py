@@ -100,7 +100,7 @@ def load_skeleton(path: str | Path) -> Skeleton:
     path = Path(path)
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as a YAML skeleton: {str(error).splitlines()[0]}") from error
     known, needed = {"name", "joints", "limbs", "colours"}, {"name", "joints", "limbs"}
     if not isinstance(data, dict) or set(data) - known or needed - set(data):

@@ -16,6 +16,9 @@ from triskel.skeleton import Skeleton, get_skeleton
 
 BODY = "body"
 
+MOST_SETS, MOST_PEOPLE = 100_000_000, 1000
+"""Beyond any recording: a file that says more is damaged, and would exhaust the memory."""
+
 _NAME = pa.dictionary(pa.int32(), pa.string())
 KEYPOINTS_2D = pa.schema(
     [("set", pa.int32()), ("camera", _NAME), ("person", pa.int32()), ("part", _NAME), ("joint", _NAME)]
@@ -54,7 +57,29 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     missing = [name for name in schema.names if name not in table.column_names]
     if missing:
         raise SessionError(f"{path}: lacks the columns {', '.join(missing)}; it has {', '.join(table.column_names)}")
-    return table
+    metadata = table.schema.metadata
+    try:
+        table = table.select(schema.names).cast(schema)
+    except (pa.ArrowException, ValueError) as error:
+        raise SessionError(f"{path}: a column of the wrong kind ({str(error).splitlines()[0]})") from error
+    return table.replace_schema_metadata(metadata)
+
+
+def _check_rows(table: pa.Table, path: Path, **limits: int) -> None:
+    """Refuse empty cells, and numbers outside 0 to the limit (exclusive) of their column.
+
+    Raises:
+        SessionError: naming the column.
+    """
+    for name in table.column_names:
+        if table[name].null_count:
+            raise SessionError(f"{path}: column {name} has empty cells; rerun the stage that writes it")
+    for name, limit in limits.items():
+        values = table[name].to_numpy()
+        if len(values) and not (values.min() >= 0 and values.max() < limit):
+            raise SessionError(
+                f"{path}: column {name} goes from {values.min()} to {values.max()}, expected 0 to {limit - 1}"
+            )
 
 
 def _names(names: tuple[str, ...] | list[str], index: NDArray[np.intp]) -> pa.DictionaryArray:
@@ -87,7 +112,10 @@ def _metadata(table: pa.Table, path: Path) -> tuple[Skeleton, tuple[str, ...], i
     metadata: dict[bytes, bytes] = table.schema.metadata or {}
     try:
         skeleton = get_skeleton(metadata[b"skeleton"].decode())
-        return skeleton, tuple(metadata[b"cameras"].decode().split("\n")), int(metadata[b"sets"])
+        sets = int(metadata[b"sets"])
+        if not 0 <= sets <= MOST_SETS:
+            raise ValueError(f"sets is {sets}")
+        return skeleton, tuple(metadata[b"cameras"].decode().split("\n")), sets
     except (KeyError, ValueError) as error:
         raise SessionError(f"{path}: its metadata does not say skeleton, cameras and sets ({error})") from error
 
@@ -117,6 +145,7 @@ def read_keypoints2d(path: Path) -> Detections2D:
     """
     table = read_table(path, KEYPOINTS_2D)
     skeleton, cameras, sets = _metadata(table, path)
+    _check_rows(table, path, set=sets, person=MOST_PEOPLE)
     f, n = (table[column].to_numpy() for column in ("set", "person"))
     c, j = _codes(table["camera"], cameras, path), _codes(table["joint"], skeleton.joints, path)
     keypoints = np.full((sets, len(cameras), int(n.max(initial=-1)) + 1, len(skeleton), 3), np.nan)
@@ -156,8 +185,14 @@ def read_keypoints3d(path: Path) -> Motion3D:
     table = read_table(path, KEYPOINTS_3D)
     skeleton, cameras, sets = _metadata(table, path)
     metadata: dict[bytes, bytes] = table.schema.metadata
-    time_s = np.array([float(t) for t in metadata.get(b"time_s", b"").decode().split(",") if t])
-    ids = np.array([int(i) for i in metadata.get(b"ids", b"").decode().split(",") if i], dtype=np.int64)
+    try:
+        time_s = np.array([float(t) for t in metadata.get(b"time_s", b"").decode().split(",") if t])
+        ids = np.array([int(i) for i in metadata.get(b"ids", b"").decode().split(",") if i], dtype=np.int64)
+    except (ValueError, OverflowError) as error:
+        raise SessionError(f"{path}: its metadata has times or ids that are no numbers ({error})") from error
+    _check_rows(table, path, set=sets)
+    if not np.isin(table["person"].to_numpy(), ids).all():
+        raise SessionError(f"{path}: column person names people that are not among the ids {ids.tolist()}")
     if len(time_s) != sets:
         raise SessionError(f"{path}: its metadata has {len(time_s)} times for {sets} frame sets")
     f, j = table["set"].to_numpy(), _codes(table["joint"], skeleton.joints, path)

@@ -70,7 +70,7 @@ def _storage(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path}: YAML anchors and aliases are refused; no calibration needs them")
     try:
         data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: broken YAML: {one_line(error)[:120]}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected keys and values, got {type(data).__name__}")

@@ -22,7 +22,7 @@ class Native:
             return False
         try:
             return is_native_rig(yaml.safe_load(text))
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             return text.lstrip().startswith("format:")  # it claims to be one: let `read` say what is broken
 
     def read(self, path: Path) -> Rig:

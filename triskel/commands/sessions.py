@@ -54,9 +54,15 @@ def people_options(people: int, max_reproj_px: float | None) -> "PeopleOptions":
 
     if people < 0:
         raise InputError(f"--people is 0 (all) or more, got {people}")
-    if max_reproj_px is not None and max_reproj_px <= 0:
+    if max_reproj_px is not None and not 0 < max_reproj_px < float("inf"):
         raise InputError(f"--max-reproj-px is positive, got {max_reproj_px:g}")
     return PeopleOptions(most_people=people or None, points=TriangulateOptions(max_reproj_px=max_reproj_px))
+
+
+def check_fps(fps: float | None) -> None:
+    """Refuse frame rates that no camera has."""
+    if fps is not None and not 0.001 <= fps <= 100_000:
+        raise InputError(f"--fps is 0.001 to 100000 frames/s, got {fps:g}")
 
 
 @session_app.command("new")
@@ -69,8 +75,7 @@ def session_new(
     """Make a session from videos that started together; they are copied into it."""
     from triskel.pipeline import load_rig, new_session
 
-    if fps is not None and fps <= 0:
-        raise InputError(f"--fps is positive, got {fps:g}")
+    check_fps(fps)
     made = new_session(session, videos, rig=load_rig(rig) if rig else None, fps=fps)
     say(f"{made.path}: {len(made.cameras)} cameras, {len(made.frames()[0])} frame sets at {made.info.fps:g}/s")
 
@@ -110,8 +115,7 @@ def triangulate(
     """Reconstruct people in 3D from a session's 2D keypoints: writes keypoints3d.parquet."""
     from triskel import get_skeleton, pipeline
 
-    if fps is not None and fps <= 0:
-        raise InputError(f"--fps is positive, got {fps:g}")
+    check_fps(fps)
     options = people_options(people, max_reproj_px)
     loaded = pipeline.load_rig(rig) if rig else None
     if detections is not None:

@@ -30,6 +30,8 @@ def _csv_tidy(motion: Motion3D, _detections: Detections2D | None, _rig: Rig | No
 
 
 def _trc(motion: Motion3D, _detections: Detections2D | None, _rig: Rig | None, out: Path) -> None:
+    if not len(motion.ids):
+        raise InputError("trc export: nobody was found in 3D, so there is no file to write")
     write_trc(out, motion)
 
 

@@ -233,12 +233,18 @@ def _frame_range(listing: list[dict[int, Path]]) -> NDArray[np.int64]:
     return np.arange(numbers[0], numbers[-1] + 1, step, dtype=np.int64)
 
 
+MOST_PX = 1e6
+"""No image is wider."""
+
+
 def _people(path: Path) -> list[list[float]]:
     """Return the body values of each person in a file, those without any left out."""
     try:
         data = json.loads(path.read_bytes())
         people = [person["pose_keypoints_2d"] for person in data["people"]]
-    except (OSError, ValueError) as error:
+        if not all(isinstance(values, list) for values in people):
+            raise TypeError("keypoints that are no list")
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: broken JSON ({error}); write this frame again or delete the file") from error
     except (KeyError, TypeError) as error:
         raise InputError(
@@ -261,11 +267,12 @@ def _stack(people: list[_Person], skeleton: Skeleton | None) -> NDArray[np.float
         raise InputError(f"{people[0].path}: a person with {expected} values, not x, y, score triples; check the file")
     try:
         values = np.array([person.values for person in people], dtype=np.float64).reshape(-1, expected // 3, 3)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{people[0].path.parent}: keypoints that are not numbers ({error}); check its files"
         ) from error
-    missing = ~np.isfinite(values).all(axis=-1) | (values[..., 2] <= 0) | (values[..., :2] == 0).all(axis=-1)
+    # A coordinate beyond any image is a broken one, and would not fit the tables.
+    missing = ~(np.abs(values) < MOST_PX).all(axis=-1) | (values[..., 2] <= 0) | (values[..., :2] == 0).all(axis=-1)
     values[..., 2] = np.clip(values[..., 2], 0, 1)
     values[missing] = np.nan, np.nan, 0
     return values

@@ -53,6 +53,8 @@ def write_results(
     started = time.perf_counter()
     files = []
     for done, (format_, target) in enumerate(EXPORTS.items(), start=1):
+        if format_ == "trc" and not len(motion.ids):
+            continue  # one file a person: there is none
         export(motion, detections, format=format_, out=session.path / target, rig=rig)
         files.append(session.path / target)
         progress("export", done, len(EXPORTS))

@@ -208,6 +208,8 @@ def import_detections(
     else:
         if rig is None:
             raise InputError(f"{path}: is no session yet; give the calibration with --rig to make one")
+        if len(rig) < 2:
+            raise InputError(f"3D needs at least two cameras, the rig has only {', '.join(rig.names)}")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(f"{path}: exists and is no session; choose a new folder, so that nothing in it is lost")
         detections = read_openpose_json(folder, rig.names, skeleton=skeleton)
