@@ -34,8 +34,8 @@ class DetectOptions:
         mirror: also run the mirrored picture and average; steadier joints for twice the time.
         precision: `auto` takes bfloat16 where the processor multiplies it natively, float32 elsewhere.
         device: a torch device; None takes CUDA where there is one.
-        parse: thresholds of the parse. A good limb needs 0.8 of its samples here, not the published 0.95: this thin
-            network's fields are ragged, and 0.95 costs joints without removing errors.
+        parse: thresholds of the parse. A good limb needs more than 0.8 of its samples here, not the published 0.95: this
+            thin network's fields are ragged, and 0.95 costs joints without removing errors.
     """
 
     short_side: int = 304
@@ -62,14 +62,12 @@ class Detector:
         try:
             self.device = torch.device(name)
             if self.device.type not in ("cpu", "cuda"):
-                raise InputError(f"device is cpu, cuda or cuda:N, got {name!r}")
+                raise RuntimeError("it is neither cpu nor cuda")
             self._network = network.eval().to(self.device)
             for weight in self._network.parameters():
                 if weight.dim() == 4:
                     weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-        except (RuntimeError, AssertionError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
+        except (RuntimeError, AssertionError) as error:
             raise InputError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
         self.precision = resolve_precision(options.precision, self.device)
 

@@ -72,7 +72,7 @@ def score_limbs(
         xy: (M, 2) candidates in map cells, grouped by part.
         start: (J + 1,) where each part's candidates start.
         sample_threshold: least affinity of a good sample.
-        good_share: a limb needs at least this share of good samples.
+        good_share: a limb needs more than this share of good samples.
         near_cells: candidates closer than this may join although their limb is too short to be seen in the field ...
         near_score: ... with this affinity.
         stride: network input pixels per map cell.

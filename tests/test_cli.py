@@ -210,6 +210,18 @@ def test_a_table_with_impossible_rows_is_refused(run, saved, column, value):
     assert (status, column in one_line(err), (saved / "x.csv").exists()) == (2, True, False)
 
 
+@pytest.mark.parametrize(
+    ("format_", "target"), [("csv", "json"), ("trc", "rig.yaml"), ("openpose", "rig.yaml"), ("csv", "rig.yaml/x.csv")]
+)
+def test_a_result_cannot_go_where_something_else_stands(run, saved, format_, target):
+    run("triangulate", saved / "new", "--rig", saved / "rig.yaml", "--detections", saved / "json", "--fps", "50")
+    before = (saved / "rig.yaml").read_bytes()
+    status, _, err = run("export", saved / "new", "--format", format_, "--out", saved / target)
+    assert (status, target in one_line(err)) == (2, True)
+    assert (saved / "rig.yaml").read_bytes() == before
+    assert not list(saved.rglob(".*"))
+
+
 def test_a_rig_goes_through_every_format_and_back(run, saved, rig):
     run("rig", "convert", saved / "rig.yaml", saved / "rig.toml")
     status, _, err = run("rig", "convert", saved / "rig.toml", saved / "back.yaml")

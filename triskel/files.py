@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from triskel.errors import InputError
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -17,9 +19,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     Args:
         path: the final file; its folder is created when missing.
+
+    Raises:
+        InputError: a folder stands at `path`, or a file where its folder should be.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the name of a file")
+    _make_parent(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -37,9 +44,14 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
     Args:
         path: the final folder. One that exists is removed only after the new one is complete.
+
+    Raises:
+        InputError: a file stands at `path`, or where its folder should be.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is a file; give the name of a folder")
+    _make_parent(path)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield temporary
@@ -59,6 +71,14 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8 to `path`, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _make_parent(path: Path) -> None:
+    """Create the folder that `path` goes into; what stands in the way is the user's to move."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"{path}: cannot be written, {error.filename} is no folder") from error
 
 
 def _umask() -> int:
