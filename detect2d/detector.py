@@ -34,8 +34,8 @@ class DetectOptions:
         mirror: also run the mirrored picture and average; steadier joints for twice the time.
         precision: `auto` takes bfloat16 where the processor multiplies it natively, float32 elsewhere.
         device: a torch device; None takes CUDA where there is one.
-        parse: thresholds of the parse. A good limb needs more than 0.8 of its samples here, not the published 0.95: this
-            thin network's fields are ragged, and 0.95 costs joints without removing errors.
+        parse: thresholds of the parse. A good limb needs more than 0.8 of its samples here, not the published
+            0.95: this thin network's fields are ragged, and 0.95 costs joints without removing errors.
     """
 
     short_side: int = 304
