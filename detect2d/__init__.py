@@ -5,5 +5,6 @@ people[0].keypoints                      # (N, 18, 3) x px, y px, score; NaN, Na
 """
 
 from triskel.detect2d.detector import DetectOptions, Detector, load_detector
-from triskel.detect2d.parsing import PafLayout, ParseOptions, parse
+from triskel.detect2d.layout import LAYOUTS, PafLayout, layout_of
+from triskel.detect2d.parsing import ParseOptions, parse
 from triskel.detect2d.weights import WEIGHTS, Weights, get_weights

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from triskel.detect2d.layout import PafLayout, layout_of
 from triskel.detect2d.mirror import unmirror_affinity, unmirror_confidence
-from triskel.detect2d.mobilenet_thin import MobilenetThin
-from triskel.detect2d.parsing import PafLayout, ParseOptions, parse
+from triskel.detect2d.networks import MobilenetThin
+from triskel.detect2d.parsing import ParseOptions, parse
 from triskel.detect2d.preprocess import image_from_input, input_size, resize
 from triskel.detect2d.weights import load_weights
 from triskel.errors import InputError
 from triskel.keypoints import People2D
-from triskel.skeleton import Skeleton
+from triskel.skeleton import COCO_18, Skeleton
 
 Precision = Literal["auto", "float32", "bfloat16"]
 MODELS = {"body": "mobilenet_thin"}
@@ -175,4 +176,4 @@ def load_detector(part: str = "body", *, options: DetectOptions | None = None) -
         raise InputError(f"no detector finds {part!r}; there are {', '.join(MODELS)}")
     network = MobilenetThin()
     network.load_state_dict(load_weights(MODELS[part]))
-    return Detector(network, PafLayout(), options or DetectOptions())
+    return Detector(network, layout_of(COCO_18), options or DetectOptions())

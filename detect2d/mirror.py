@@ -6,7 +6,7 @@ A network sees left and right a little differently; the mean of both is better t
 import torch
 from torch import Tensor
 
-from triskel.detect2d.parsing import PafLayout
+from triskel.detect2d.layout import PafLayout
 
 
 def unmirror_confidence(maps: Tensor, layout: PafLayout) -> Tensor:

@@ -1,8 +1,9 @@
 """Joint sets by name: what the J axis of an array of keypoints means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -23,6 +24,10 @@ class Skeleton:
         limbs: pairs of joint indices to draw; the second one gives the limb its colour.
         flips: (J) index of each joint's mirror image; its own where it has none.
         colours: one RGB triple a joint.
+        sigmas: (J) spread of each joint's labels relative to the object's size, the constants of COCO's object keypoint
+            similarity; None where nobody has measured them.
+        means: joints that are not labelled but are the mean of others, as (joint, others): neck and mid-hip.
+        redundant: further limbs, not drawn, that help a part affinity field network to tell people apart.
     """
 
     name: str
@@ -30,18 +35,27 @@ class Skeleton:
     limbs: tuple[tuple[int, int], ...]
     flips: tuple[int, ...]
     colours: tuple[Colour, ...]
+    sigmas: tuple[float, ...] | None = None
+    means: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    redundant: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         J = len(self.joints)
         where = f"skeleton {self.name!r}"
         if len(set(self.joints)) != J or J == 0:
             raise ConfigError(f"{where}: joints are unique names, at least one, got {self.joints}")
-        if any(not 0 <= i < J for limb in self.limbs for i in limb):
-            raise ConfigError(f"{where}: limbs name joints 0 to {J - 1}, got {self.limbs}")
+        if any(not 0 <= i < J for limb in (*self.limbs, *self.redundant) for i in limb):
+            raise ConfigError(f"{where}: limbs name joints 0 to {J - 1}, got {(*self.limbs, *self.redundant)}")
         if len(self.flips) != J or any(self.flips[self.flips[i]] != i for i in range(J)):
             raise ConfigError(f"{where}: flips pair the {J} joints with each other, got {self.flips}")
         if len(self.colours) != J:
             raise ConfigError(f"{where}: there is one colour a joint, {J}, got {len(self.colours)}")
+        if self.sigmas is not None and (len(self.sigmas) != J or not all(0 < sigma < 1 for sigma in self.sigmas)):
+            raise ConfigError(f"{where}: sigmas are {J} numbers between 0 and 1, got {self.sigmas}")
+        if any(
+            not 0 <= i < J or not others or joint in others for joint, others in self.means for i in (joint, *others)
+        ):
+            raise ConfigError(f"{where}: means make a joint of other joints, got {self.means}")
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -92,7 +106,11 @@ def _colour_circle(count: int) -> tuple[Colour, ...]:
 
 
 def load_skeleton(path: str | Path) -> Skeleton:
-    """Read a joint set of your own from YAML: `name`, `joints`, `limbs` (pairs of joint names), optional `colours`.
+    """Read a joint set of your own from YAML.
+
+    Keys: `name`, `joints`, `limbs` (pairs of joint names); optional `colours` (RGB triples), `flips` (pairs of joints
+    that swap in a mirror; by default those called L... and R...), `sigmas` (joint: spread, all joints or none),
+    `means` (joint: list of the joints it is the mean of), `redundant` (pairs of joint names).
 
     Raises:
         ConfigError: the file cannot be read, a key is unknown or missing, or a limb names no joint.
@@ -102,19 +120,48 @@ def load_skeleton(path: str | Path) -> Skeleton:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as a YAML skeleton: {str(error).splitlines()[0]}") from error
-    known, needed = {"name", "joints", "limbs", "colours"}, {"name", "joints", "limbs"}
+    needed = {"name", "joints", "limbs"}
+    known = needed | {"colours", "flips", "sigmas", "means", "redundant"}
     if not isinstance(data, dict) or set(data) - known or needed - set(data):
         keys = sorted(map(str, data)) if isinstance(data, dict) else type(data).__name__
-        raise ConfigError(f"{path}: a skeleton has the keys name, joints, limbs and optionally colours, got {keys}")
+        optional = ", ".join(sorted(known - needed))
+        raise ConfigError(f"{path}: a skeleton has the keys name, joints, limbs and optionally {optional}, got {keys}")
     if not isinstance(data["joints"], list):
         raise ConfigError(f"{path}: joints is a list of names, got {data['joints']!r}")
     joints = tuple(map(str, data["joints"]))
     try:
-        limbs = tuple((joints.index(a), joints.index(b)) for a, b in data["limbs"])
-        colours = tuple((int(r), int(g), int(b)) for r, g, b in data["colours"]) if "colours" in data else None
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{path}: limbs are pairs of joint names, colours are RGB triples: {error}") from error
-    return make_skeleton(str(data["name"]), joints, limbs, colours)
+        return _skeleton(str(data["name"]), joints, data)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigError(
+            f"{path}: limbs are pairs of joint names, as redundant and flips; means and sigmas are by joint name, "
+            f"colours are RGB triples: {error}"
+        ) from error
+
+
+def _skeleton(name: str, joints: tuple[str, ...], data: dict[str, Any]) -> Skeleton:
+    """Build a skeleton from the parsed file; wrong types and names raise what Python raises."""
+
+    def pairs(key: str) -> tuple[tuple[int, int], ...]:
+        return tuple((joints.index(a), joints.index(b)) for a, b in data.get(key) or ())
+
+    colours = tuple((int(r), int(g), int(b)) for r, g, b in data["colours"]) if "colours" in data else None
+    made = make_skeleton(name, joints, pairs("limbs"), colours)
+    flips = list(made.flips)
+    for a, b in pairs("flips"):
+        flips[a], flips[b] = b, a
+    sigmas = data.get("sigmas")
+    return replace(
+        made,
+        flips=tuple(flips),
+        redundant=pairs("redundant"),
+        sigmas=None if sigmas is None else tuple(float(sigmas[joint]) for joint in joints),
+        means=tuple(
+            (joints.index(joint), tuple(joints.index(other) for other in others))
+            for joint, others in (data.get("means") or {}).items()
+        ),
+    )
 
 
 # Joint orders are facts of the formats they come from: OpenPose's output documentation, COCO, MPII.
@@ -149,6 +196,16 @@ _ONLY_WITHOUT = {
 }  # fmt: skip
 
 
+# Spread of labels relative to the person's size, one side of the body: COCO's published constants; neck and head like
+# shoulders and ears; feet from COCO-WholeBody, the mean of both sides.
+_SPREAD = {
+    "Nose": 0.026, "Eye": 0.025, "Ear": 0.035, "Shoulder": 0.079, "Elbow": 0.072, "Wrist": 0.062, "Hip": 0.107,
+    "Knee": 0.087, "Ankle": 0.089, "BigToe": 0.080, "SmallToe": 0.080, "Heel": 0.080, "Neck": 0.079, "MidHip": 0.107,
+    "Head": 0.035, "HeadTop": 0.035, "UpperNeck": 0.079, "Chest": 0.107,
+}  # fmt: skip
+_MEANS = {"Neck": ("LShoulder", "RShoulder"), "MidHip": ("LHip", "RHip")}
+
+
 def _body(name: str, joints: tuple[str, ...]) -> Skeleton:
     """Build a body skeleton from the common limbs and the colours of BODY_25."""
     limbs = []
@@ -158,7 +215,14 @@ def _body(name: str, joints: tuple[str, ...]) -> Skeleton:
             limbs.append((joints.index(a), joints.index(b)))
     by_name = dict(zip(_BODY_25_JOINTS, _BODY_25_COLOURS, strict=True))
     colours = tuple(by_name.get(joint, (255, 0, 0)) for joint in joints)
-    return make_skeleton(name, joints, tuple(limbs), colours)
+    # MPII labels the neck itself.
+    means = tuple(
+        (joints.index(joint), tuple(joints.index(other) for other in others))
+        for joint, others in _MEANS.items()
+        if joint in joints and "Nose" in joints
+    )
+    sigmas = tuple(_SPREAD.get(joint, _SPREAD.get(joint[1:], 0)) for joint in joints)
+    return replace(make_skeleton(name, joints, tuple(limbs), colours), sigmas=sigmas, means=means)
 
 
 def _hand(name: str, prefix: str) -> Skeleton:

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from triskel.detect2d.parsing import PafLayout
+from triskel.detect2d.layout import layout_of
 from triskel.skeleton import COCO_18
 
 COCO = Path(__file__).resolve().parents[3] / "shared/data/coco/images"
@@ -59,7 +59,7 @@ def render_maps(gaussians):
 
     Fields follow equations 8 and 9 of the paper: the limb's unit vector within a band around it, averaged over people.
     """
-    layout = PafLayout()
+    layout = layout_of(COCO_18)
 
     def render(people, *, size_wh=(62, 46), band=1.0):
         cells = (np.asarray(people, float).reshape(-1, 18, 2) + 0.5) / layout.stride - 0.5

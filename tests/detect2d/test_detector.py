@@ -5,9 +5,11 @@ import torch
 from torch.nn import functional
 
 from triskel import InputError
-from triskel.detect2d import DetectOptions, Detector, PafLayout, load_detector
+from triskel.detect2d import DetectOptions, Detector, load_detector
+from triskel.detect2d.layout import layout_of
 from triskel.detect2d.weights import WEIGHTS, get_weights, load_weights
 from triskel.fetch import extract_members, fetch_sdist
+from triskel.skeleton import COCO_18
 
 JOINTS = [0, 1, 2]  # Nose, Neck, RShoulder: red, green and blue blobs
 
@@ -39,7 +41,7 @@ def triangle(size_wh):
 
 
 def detector(**options):
-    return Detector(Blobs(), PafLayout(), DetectOptions(precision="float32", device="cpu", **options))
+    return Detector(Blobs(), layout_of(COCO_18), DetectOptions(precision="float32", device="cpu", **options))
 
 
 @pytest.mark.parametrize("size_wh", [(640, 480), (333, 517), (1280, 720), (368, 368)])
@@ -88,7 +90,7 @@ def test_unknown_parts_and_devices_are_refused():
     with pytest.raises(InputError, match="no detector finds 'tail'; there are body"):
         load_detector("tail")
     with pytest.raises(InputError, match="device 'abacus' cannot be used here"):
-        Detector(Blobs(), PafLayout(), DetectOptions(device="abacus"))
+        Detector(Blobs(), layout_of(COCO_18), DetectOptions(device="abacus"))
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
 import numpy as np
 import torch
 
+from triskel.detect2d.layout import layout_of
 from triskel.detect2d.mirror import unmirror_affinity, unmirror_confidence
-from triskel.detect2d.parsing import PafLayout
+from triskel.skeleton import COCO_18
 
-LAYOUT = PafLayout()
+LAYOUT = layout_of(COCO_18)
 
 
 def test_mirroring_twice_is_no_change():

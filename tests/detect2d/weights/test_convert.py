@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from triskel import InputError
-from triskel.detect2d.convert import convert_mobilenet_thin
-from triskel.detect2d.mobilenet_thin import MobilenetThin, graph_names
+from triskel.detect2d.networks.mobilenet_thin import MobilenetThin, graph_names
+from triskel.detect2d.weights.convert import convert_mobilenet_thin
 
 constant = runpy.run_path(str(Path(__file__).with_name("protobuf.py")))["constant"]  # tests are not a package
 

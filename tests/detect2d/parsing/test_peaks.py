@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from triskel.detect2d.peaks import MOST_PEAKS, find_peaks
+from triskel.detect2d.parsing.peaks import MOST_PEAKS, find_peaks
 
 
 def test_gaussian_centres_between_the_cells_are_recovered(gaussians):

@@ -3,8 +3,8 @@ import torch
 from safetensors.torch import save_file
 
 from triskel import InputError, JobError
-from triskel.detect2d import weights as module
 from triskel.detect2d.weights import WEIGHTS, get_weights, load_weights
+from triskel.detect2d.weights import published as module
 
 NAME = "mobilenet_thin"
 

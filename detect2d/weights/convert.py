@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from triskel.detect2d.frozen_graph import read_constants
-from triskel.detect2d.mobilenet_thin import MobilenetThin, graph_names
+from triskel.detect2d.networks.mobilenet_thin import MobilenetThin, graph_names
+from triskel.detect2d.weights.frozen_graph import read_constants
 from triskel.errors import InputError
 
 

@@ -3,10 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from triskel.detect2d.parsing import PafLayout, ParseOptions, parse
+from triskel.detect2d.layout import layout_of
+from triskel.detect2d.parsing import ParseOptions, parse
 from triskel.skeleton import COCO_18
 
-LAYOUT, OPTIONS = PafLayout(), ParseOptions()
+LAYOUT, OPTIONS = layout_of(COCO_18), ParseOptions()
 
 
 def assert_recovered(found, people, within_px=1.0):

@@ -1,21 +1,15 @@
 """Network maps in, people out: peaks, limbs, assembly, and which people to keep (section 3.3 of the paper)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.detect2d.assembly import assemble
-from triskel.detect2d.limbs import score_limbs
-from triskel.detect2d.peaks import find_peaks
+from triskel.detect2d.layout import PafLayout
+from triskel.detect2d.parsing.greedy import assemble
+from triskel.detect2d.parsing.limbs import score_limbs
+from triskel.detect2d.parsing.peaks import find_peaks
 from triskel.keypoints import People2D
-from triskel.skeleton import COCO_18, Skeleton
-
-COCO_18_LIMBS = (
-    (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13), (1, 2), (2, 3), (3, 4), (2, 16),
-    (1, 5), (5, 6), (6, 7), (5, 17), (1, 0), (0, 14), (0, 15), (14, 16), (15, 17),
-)  # fmt: skip
-"""Limbs in the order of the affinity channels; (2, 16) and (5, 17), shoulder to ear, are the redundant ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,25 +31,6 @@ class ParseOptions:
     fewest_parts: int = 3
     least_score: float = 0.4
     most_people: int | None = None
-
-
-@dataclass(frozen=True)
-class PafLayout:
-    """What the channels of a PAF network mean.
-
-    Attributes:
-        skeleton: names the confidence channels, the background aside.
-        limbs: parts joined by each pair of affinity channels.
-        stride: network input pixels per map cell.
-    """
-
-    skeleton: Skeleton = COCO_18
-    limbs: tuple[tuple[int, int], ...] = COCO_18_LIMBS
-    stride: int = 8
-    limb_array: NDArray[np.int64] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "limb_array", np.array(self.limbs, dtype=np.int64))
 
 
 def parse(

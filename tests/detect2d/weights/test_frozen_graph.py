@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from triskel import InputError
-from triskel.detect2d.frozen_graph import read_constants
+from triskel.detect2d.weights.frozen_graph import read_constants
 
 WIRE = runpy.run_path(str(Path(__file__).with_name("protobuf.py")))  # tests are not a package
 varint, field, constant = WIRE["varint"], WIRE["field"], WIRE["constant"]
