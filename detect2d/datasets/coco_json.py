@@ -1,0 +1,255 @@
+"""COCO-format keypoint annotations: one JSON file beside a folder of images.
+
+What is wrong with a file is found here, before hours of work: a missing image, keypoints of another number than the
+joints, no person at all. Keypoints outside their image are taken for unlabelled, and counted in a warning.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triskel.errors import InputError
+
+log = logging.getLogger(__name__)
+
+_OUTSIDE_PX = 1.0  # labels on the last pixel's far edge are rounding, not mistakes
+
+Polygon = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImage:
+    """One image and its people.
+
+    Attributes:
+        id: the file's number of the image.
+        path: the image file; it exists.
+        size_wh: as the annotations say, px.
+        keypoints: (N, J, 3) x px, y px, visibility 1 (labelled, hidden) or 2 (visible); NaN, NaN, 0 where unlabelled.
+            Only people with at least one labelled joint.
+        boxes: (N, 4) x, y, width, height, px.
+        areas: (N,) px^2, the scale of COCO's object keypoint similarity.
+        unlabelled: outlines (K, 2) px of people and crowds without keypoints, which no loss and no score may count.
+    """
+
+    id: int
+    path: Path
+    size_wh: tuple[int, int]
+    keypoints: NDArray[np.float64]
+    boxes: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    unlabelled: tuple[Polygon, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class KeypointDataset:
+    """Images with labelled people.
+
+    Attributes:
+        annotations: the JSON file.
+        joints: names of the J joints, as the file has them.
+        images: those that were asked for, with people or without.
+    """
+
+    annotations: Path
+    joints: tuple[str, ...]
+    images: tuple[LabelledImage, ...]
+
+    @property
+    def people(self) -> int:
+        """Return the number of labelled people."""
+        return sum(len(image.keypoints) for image in self.images)
+
+
+def read_dataset(
+    annotations: str | Path, images: str | Path | None = None, *, first: int | None = None
+) -> KeypointDataset:
+    """Read COCO-format keypoints.
+
+    Args:
+        annotations: the JSON file, or a folder with one `keypoints.json` in it.
+        images: folder of the image files; `images` beside the annotations when None.
+        first: only that many images that have labelled people, in the order of their numbers; all images when None.
+
+    Raises:
+        InputError: a file is missing or broken; the message names the file and the annotation.
+    """
+    path = Path(annotations)
+    path = path / "keypoints.json" if path.is_dir() else path
+    folder = Path(images) if images is not None else path.parent / "images"
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of images; name it with the images of {path}")
+    data = _load(path)
+    joints = _joints(path, data)
+    by_image: dict[int, list[dict[str, Any]]] = {}
+    for annotation in _list(path, data, "annotations"):
+        by_image.setdefault(_get(path, annotation, "image_id", int), []).append(annotation)
+    wanted = sorted(_list(path, data, "images"), key=lambda image: _get(path, image, "id", int))
+    outside = _Outside()
+    read = []
+    for entry in wanted:
+        image = _image(path, folder, entry, by_image.pop(entry["id"], []), joints, outside)
+        if first is not None and not len(image.keypoints):
+            continue
+        read.append(image)
+        if first is not None and len(read) == first:
+            break
+    if first is None and by_image:
+        raise InputError(f"{path}: has annotations of image {min(by_image)}, but no such image")
+    if not sum(len(image.keypoints) for image in read):
+        raise InputError(f"{path}: has no person with a labelled joint in {len(wanted)} images")
+    _check_files(path, read)
+    outside.warn(path)
+    return KeypointDataset(path, joints, tuple(read))
+
+
+class _Outside:
+    """Counts keypoints outside their image, and remembers the first."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first = ""
+
+    def warn(self, path: Path) -> None:
+        if self.count:
+            log.warning(
+                "%s: %d keypoints lie outside their image and count as unlabelled, first %s",
+                path,
+                self.count,
+                self.first,
+            )
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; give COCO-format keypoint annotations (JSON)") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON: {str(error).splitlines()[0]}") from error
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: is no COCO file, it holds a {type(data).__name__} where an object was expected")
+    return data
+
+
+def _list(path: Path, data: dict[str, Any], key: str) -> Sequence[dict[str, Any]]:
+    value = data.get(key)
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise InputError(f"{path}: is no COCO file, {key!r} is not a list of objects")
+    if not value:
+        raise InputError(f"{path}: {key!r} is empty")
+    return value
+
+
+def _get(path: Path, entry: dict[str, Any], key: str, kind: type) -> Any:  # noqa: ANN401 - JSON
+    value = entry.get(key)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InputError(f"{path}: {_name(entry)} has no {key!r} of type {kind.__name__}, got {value!r}")
+    return value
+
+
+def _name(entry: dict[str, Any]) -> str:
+    return f"annotation {entry.get('id', '?')}" if "image_id" in entry else f"image {entry.get('id', '?')}"
+
+
+def _joints(path: Path, data: dict[str, Any]) -> tuple[str, ...]:
+    """Return the joints of the one category that has keypoints."""
+    with_keypoints = [c for c in _list(path, data, "categories") if c.get("keypoints")]
+    if len(with_keypoints) != 1 or not isinstance(with_keypoints[0]["keypoints"], list):
+        raise InputError(f"{path}: exactly one category lists its keypoints, here {len(with_keypoints)} do")
+    return tuple(map(str, with_keypoints[0]["keypoints"]))
+
+
+def _image(
+    path: Path,
+    folder: Path,
+    entry: dict[str, Any],
+    annotations: list[dict[str, Any]],
+    joints: tuple[str, ...],
+    outside: _Outside,
+) -> LabelledImage:
+    size_wh = _get(path, entry, "width", int), _get(path, entry, "height", int)
+    if min(size_wh) < 1:
+        raise InputError(f"{path}: {_name(entry)} is {size_wh[0]} x {size_wh[1]} px")
+    people, boxes, areas, unlabelled = [], [], [], []
+    for annotation in annotations:
+        keypoints = _keypoints(path, annotation, joints, size_wh, outside)
+        box = _box(path, annotation)
+        if keypoints is None or annotation.get("iscrowd"):
+            unlabelled += _outlines(annotation, box)
+            continue
+        people.append(keypoints)
+        boxes.append(box)
+        areas.append(float(annotation.get("area") or box[2] * box[3]))
+    return LabelledImage(
+        id=entry["id"],
+        path=folder / _get(path, entry, "file_name", str),
+        size_wh=size_wh,
+        keypoints=np.array(people, dtype=np.float64).reshape(-1, len(joints), 3),
+        boxes=np.array(boxes, dtype=np.float64).reshape(-1, 4),
+        areas=np.array(areas, dtype=np.float64),
+        unlabelled=tuple(unlabelled),
+    )
+
+
+def _keypoints(
+    path: Path, annotation: dict[str, Any], joints: tuple[str, ...], size_wh: tuple[int, int], outside: _Outside
+) -> NDArray[np.float64] | None:
+    """Return (J, 3), or None for a person without labelled joints."""
+    numbers = annotation.get("keypoints")
+    if not numbers:
+        return None
+    if not isinstance(numbers, list) or len(numbers) != 3 * len(joints):
+        got = len(numbers) if isinstance(numbers, list) else type(numbers).__name__
+        raise InputError(
+            f"{path}: {_name(annotation)} has {got} numbers for {len(joints)} keypoints, not {3 * len(joints)}"
+        )
+    try:
+        keypoints = np.array(numbers, dtype=np.float64).reshape(-1, 3)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: keypoints of {_name(annotation)} are not numbers: {error}") from error
+    labelled = keypoints[:, 2] > 0
+    far = np.maximum(-keypoints[:, :2], keypoints[:, :2] - (np.array(size_wh) - 1)).max(axis=1)
+    wrong = labelled & ~(far <= _OUTSIDE_PX)  # NaN is outside too
+    if wrong.any():
+        joint = int(np.flatnonzero(wrong)[0])
+        outside.first = outside.first or f"{joints[joint]} of {_name(annotation)}: {keypoints[joint, :2].tolist()}"
+        outside.count += int(wrong.sum())
+    keypoints[~labelled | wrong] = np.nan, np.nan, 0
+    return keypoints if (keypoints[:, 2] > 0).any() else None
+
+
+def _box(path: Path, annotation: dict[str, Any]) -> list[float]:
+    """Return the annotation's box, or the box around its keypoints where it has none."""
+    box = annotation.get("bbox")
+    if box is None:
+        points = np.array(annotation.get("keypoints") or [], dtype=np.float64).reshape(-1, 3)
+        points = points[points[:, 2] > 0, :2]
+        if not len(points):
+            raise InputError(f"{path}: {_name(annotation)} has neither a bbox nor labelled keypoints")
+        low, high = points.min(axis=0), points.max(axis=0)
+        return [*low.tolist(), *(high - low + 1).tolist()]
+    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(side, int | float) for side in box):
+        raise InputError(f"{path}: bbox of {_name(annotation)} is x, y, width, height, got {box!r}")
+    return [float(side) for side in box]
+
+
+def _outlines(annotation: dict[str, Any], box: list[float]) -> list[Polygon]:
+    """Return the outlines of what has no keypoints: its polygons, or its box where it has none (or a bitmap)."""
+    segmentation = annotation.get("segmentation")
+    if isinstance(segmentation, list) and segmentation and all(isinstance(one, list) for one in segmentation):
+        return [np.array(one[: len(one) // 2 * 2], dtype=np.float64).reshape(-1, 2) for one in segmentation]
+    x, y, width, height = box
+    return [np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])]
+
+
+def _check_files(path: Path, images: Sequence[LabelledImage]) -> None:
+    missing = [image.path for image in images if not image.path.is_file()]
+    if missing:
+        raise InputError(f"{path}: {len(missing)} of {len(images)} images are missing, first {missing[0]}")
