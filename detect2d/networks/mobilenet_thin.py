@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from triskel.detect2d.networks.maps import PoseNetwork, StageMaps
+
 STRIDE = 8
 CONFIDENCE_MAPS = 19  # 18 joints of COCO-18 and the background
 AFFINITY_MAPS = 38  # 19 limbs, x and y
@@ -95,11 +97,8 @@ class Stage(nn.Module):
         return self.affinity(x), self.confidence(x)
 
 
-class MobilenetThin(nn.Module):
-    """Image to confidence maps and part affinity fields at an eighth of its size.
-
-    Map cell (i, j) looks at input pixel ((j + 0.5) * 8 - 0.5, (i + 0.5) * 8 - 0.5).
-    """
+class MobilenetThin(PoseNetwork):
+    """Image to confidence maps and part affinity fields at an eighth of its size; COCO-18."""
 
     def __init__(self, stages: int = 6) -> None:
         super().__init__()
@@ -109,20 +108,19 @@ class MobilenetThin(nn.Module):
             Stage(Backbone.channels, hidden=256) if i == 0 else Stage(refined, hidden=64) for i in range(stages)
         )
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the network.
+    def stage_maps(self, image: Tensor) -> list[StageMaps]:
+        """Return the maps of every stage, in order.
 
         Args:
-            image: (B, 3, H, W) BGR, 0 to 255, H and W multiples of 8.
-
-        Returns:
-            Confidence maps (B, 19, H / 8, W / 8) and affinity fields (B, 38, H / 8, W / 8) of the last stage.
+            image: (B, 3, H, W) BGR, 0 to 255, H and W multiples of 8; this network was trained without scaling it.
         """
         features = self.backbone(image)
         affinity, confidence = self.stages[0](features)
+        maps = [StageMaps(confidence, affinity)]
         for stage in self.stages[1:]:
             affinity, confidence = stage(torch.cat([affinity, confidence, features], dim=1))
-        return confidence, affinity
+            maps.append(StageMaps(confidence, affinity))
+        return maps
 
 
 def graph_names(model: MobilenetThin) -> dict[str, str]:

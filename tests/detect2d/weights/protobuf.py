@@ -1,4 +1,4 @@
-"""Enough of protobuf's wire format to write a frozen graph by hand, as its documentation lays it out."""
+"""Enough of protobuf's wire format to write files of other programs by hand, as its documentation lays it out."""
 
 
 def varint(value):
@@ -10,10 +10,17 @@ def varint(value):
             return out
 
 
-def field(number, content):
-    if isinstance(content, int):
-        return varint(number << 3) + varint(content)
-    return varint(number << 3 | 2) + varint(len(content)) + content
+def field(number, *content):
+    """Return a field: an integer, or pieces of bytes that follow each other."""
+    if isinstance(content[0], int):
+        return varint(number << 3) + varint(content[0])
+    return varint(number << 3 | 2) + varint(sum(map(len, content))) + b"".join(content)
+
+
+def one_by_one(number, values):
+    """Return a repeated field of floats or doubles that is not packed: a key before each number."""
+    key = varint(number << 3 | {4: 5, 8: 1}[values.itemsize])
+    return b"".join(key + value.tobytes() for value in values)
 
 
 def constant(name, array, *, dtype=1, op=b"Const"):
