@@ -44,7 +44,7 @@ def room(module):
         return None
     if rest and rest[0] in STAGES:
         return rest[0]
-    return "joint" if rest and rest[0] in ("pipeline", "cli", "commands") else "core"
+    return "joint" if rest and rest[0] in ("pipeline", "cli", "commands", "__main__") else "core"
 
 
 def forbidden(name, source, *, is_package=False):

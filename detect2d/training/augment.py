@@ -67,9 +67,11 @@ def random_view(
         rng: what decides.
     """
     if focus_box is None:
+        # Its top left corner in that of the crop, as the detector sees it: the same pixels meet the same map cells.
         centre, scale = (np.array(size_wh) - 1) / 2, crop / max(size_wh)
+        middle = (np.array(size_wh) * scale - 1) / 2
     else:
-        centre = focus_box[:2] + focus_box[2:] / 2
+        centre, middle = focus_box[:2] + focus_box[2:] / 2, np.full(2, (crop - 1) / 2)
         scale = config.target * crop / max(focus_box[2:].max(), 1.0)
     # Every number is drawn in every case, so that one setting does not shift the randomness of the others.
     scale *= rng.uniform(*config.scale)
@@ -78,7 +80,7 @@ def random_view(
     mirrored = bool(rng.random() < config.flip)
     c, s = scale * np.cos(angle), scale * np.sin(angle)
     linear = np.array([[c, -s], [s, c]]) @ np.diag([-1.0 if mirrored else 1.0, 1.0])
-    offset = (crop - 1) / 2 + shift - linear @ centre
+    offset = middle + shift - linear @ centre
     return View(np.concatenate([linear, offset[:, None]], axis=1), scale, mirrored, crop)
 
 

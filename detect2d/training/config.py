@@ -56,7 +56,7 @@ class AugmentConfig(_Part):
 
     Attributes:
         focus: `person` puts one labelled person of the image at the centre, `target` of the crop tall before scaling;
-            `image` fits the whole image into the crop.
+            `image` fits the whole image into the crop, as the detector sees it.
         target: height (or width, if larger) of the person in focus, as a share of the crop.
         scale: least and greatest factor.
         rotation_deg: greatest rotation either way; beyond 45 accuracy falls.

@@ -19,9 +19,9 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from triskel.detect2d.detector import resolve_precision
 from triskel.detect2d.layout import PafLayout, layout_of
 from triskel.detect2d.networks import PoseNetwork, build_network, read_spec
+from triskel.detect2d.replicas import resolve_precision
 from triskel.detect2d.training.batches import Batch, Batches, iterate
 from triskel.detect2d.training.checkpoint import STATE_FILE, Progressed, load_state, save_state
 from triskel.detect2d.training.config import AugmentConfig, TrainConfig

@@ -52,7 +52,7 @@ def _processor() -> str:
     """Say what the network will run on."""
     import torch
 
-    from triskel.detect2d.detector import resolve_precision
+    from triskel.detect2d.replicas import resolve_precision
 
     name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.cuda.get_device_name() if name == "cuda" else f"{os.cpu_count()} cores"

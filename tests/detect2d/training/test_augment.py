@@ -38,8 +38,8 @@ def test_pixels_and_points_move_together(seed, scale):
 
 def test_the_whole_image_is_fitted_as_resizing_would():
     """`focus: image` at scale 1 maps edges to edges: (x + 0.5) s - 0.5 along the longer side."""
-    seen = view(STILL, size_wh=(640, 640), crop=320)
-    np.testing.assert_allclose(seen.points(np.array([[0.0, 0], [639, 639]])), [[-0.25, -0.25], [319.25, 319.25]])
+    seen = view(STILL, size_wh=(640, 480), crop=320)
+    np.testing.assert_allclose(seen.points(np.array([[0.0, 0], [639, 479]])), [[-0.25, -0.25], [319.25, 239.25]])
 
 
 def test_the_person_in_focus_has_its_share_of_the_crop():

@@ -1,0 +1,139 @@
+"""COCO-format files: what is read, and what each kind of broken file says in one line."""
+
+import json
+import logging
+
+import cv2
+import numpy as np
+import pytest
+
+from triskel import InputError
+from triskel.detect2d.datasets import read_dataset
+
+CATEGORY = {"id": 1, "name": "person", "keypoints": ["nose", "left_eye"]}
+
+
+def annotation(number, image=1, **changes):
+    return {
+        "id": number, "image_id": image, "category_id": 1, "keypoints": [3, 4, 2, 0, 0, 0], "bbox": [1, 2, 10, 20],
+        "area": 100.0, "iscrowd": 0,
+    } | changes  # fmt: skip
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return the function that writes a data set of three images; keyword arguments replace parts of the file."""
+    (tmp_path / "images").mkdir()
+    for i in range(1, 4):
+        cv2.imwrite(str(tmp_path / f"images/{i}.png"), np.zeros((24, 32, 3), np.uint8))
+
+    def make(**changes):
+        data = {
+            "images": [{"id": i, "file_name": f"{i}.png", "width": 32, "height": 24} for i in (3, 1, 2)],
+            "annotations": [annotation(10), annotation(11), annotation(12, image=3)],
+            "categories": [CATEGORY],
+        }
+        path = tmp_path / "keypoints.json"
+        path.write_text(json.dumps(data | changes))
+        return path
+
+    return make
+
+
+def test_people_come_with_their_image_and_what_is_unlabelled_is_missing(write):
+    data = read_dataset(write())
+    assert data.joints == ("nose", "left_eye")
+    assert [image.id for image in data.images] == [1, 2, 3]
+    assert [len(image.keypoints) for image in data.images] == [2, 0, 1]
+    np.testing.assert_array_equal(data.images[0].keypoints[0], [[3, 4, 2], [np.nan, np.nan, 0]])
+    assert data.images[2].boxes.tolist() == [[1, 2, 10, 20]]
+    assert data.images[2].areas.tolist() == [100]
+    assert data.people == 3
+
+
+def test_a_folder_stands_for_its_keypoints_json_and_images(write, tmp_path):
+    write()
+    assert read_dataset(tmp_path).people == 3
+
+
+def test_the_first_images_with_people_are_taken_and_others_need_not_be_there(write, tmp_path):
+    (tmp_path / "images/3.png").unlink()
+    data = read_dataset(write(), first=1)
+    assert [image.id for image in data.images] == [1]
+
+
+def test_crowds_and_people_without_labels_are_outlines(write):
+    polygon = [0, 0, 8, 0, 8, 8]
+    data = read_dataset(
+        write(
+            annotations=[
+                annotation(1),
+                annotation(2, iscrowd=1, segmentation={"size": [24, 32], "counts": [1, 2]}),
+                annotation(3, keypoints=[0] * 6, segmentation=[polygon]),
+                {"id": 4, "image_id": 1, "bbox": [0, 0, 5, 5]},
+            ]
+        )
+    )
+    image = data.images[0]
+    assert len(image.keypoints) == 1
+    assert [len(outline) for outline in image.unlabelled] == [4, 3, 4]
+    np.testing.assert_array_equal(image.unlabelled[0], [[1, 2], [11, 2], [11, 22], [1, 22]])
+    np.testing.assert_array_equal(image.unlabelled[1], np.reshape(polygon, (3, 2)))
+
+
+def test_keypoints_outside_are_unlabelled_and_said_once(write, caplog):
+    outside = [
+        annotation(10),
+        annotation(11, keypoints=[40, 4, 2, 3, 3, 2]),
+        annotation(12, keypoints=[9, 9, 2, 5, -3, 1]),
+    ]
+    with caplog.at_level(logging.WARNING):
+        data = read_dataset(write(annotations=outside))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{data.annotations}: 2 keypoints lie outside their image and count as unlabelled, first nose of annotation 11: "
+        "[40.0, 4.0]"
+    ]
+    np.testing.assert_array_equal(data.images[0].keypoints[1], [[np.nan, np.nan, 0], [3, 3, 2]])
+    np.testing.assert_array_equal(data.images[0].keypoints[2], [[9, 9, 2], [np.nan, np.nan, 0]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"annotations": []}, "'annotations' is empty"),
+        ({"images": []}, "'images' is empty"),
+        ({"categories": [{"id": 1, "name": "person"}]}, "exactly one category lists its keypoints, here 0 do"),
+        ({"categories": [CATEGORY, CATEGORY]}, "here 2 do"),
+        ({"annotations": [annotation(5, keypoints=[1, 2, 2])]}, "annotation 5 has 3 numbers for 2 keypoints, not 6"),
+        ({"annotations": [annotation(5, keypoints=[1, 2, 2, "a", 1, 1])]}, "annotation 5 are not numbers"),
+        ({"annotations": [annotation(5, keypoints=[0] * 6)]}, "no person with a labelled joint in 3 images"),
+        ({"annotations": [annotation(5, image=9)]}, "annotations of image 9, but no such image"),
+        ({"annotations": [annotation(5, image="x")]}, "annotation 5 has no 'image_id' of type int, got 'x'"),
+        ({"annotations": [annotation(5, bbox=[1, 2])]}, "bbox of annotation 5"),
+        ({"annotations": [1]}, "'annotations' is not a list of objects"),
+        ({"images": [{"id": 1, "file_name": "1.png", "width": "wide", "height": 3}]}, "image 1 has no 'width'"),
+        ({"images": [{"id": 1, "file_name": "gone.png", "width": 32, "height": 24}], "annotations": [annotation(5)]}, "1 of 1 images are missing, first .*gone.png"),
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_named_in_one_line(write, changes, words):
+    path = write(**changes)
+    with pytest.raises(InputError, match=words) as caught:
+        read_dataset(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_what_is_no_json_or_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such folder of images"):
+        read_dataset(tmp_path / "a.json")
+    (tmp_path / "images").mkdir()
+    with pytest.raises(InputError, match="no such file"):
+        read_dataset(tmp_path / "a.json")
+    for content, words in (
+        (b"\xff\xfe", "cannot be read as JSON"),
+        (b"{", "cannot be read as JSON"),
+        (b"[]", "a list"),
+    ):
+        (tmp_path / "a.json").write_bytes(content)
+        with pytest.raises(InputError, match=words):
+            read_dataset(tmp_path / "a.json")
