@@ -1,15 +1,16 @@
-"""Time of detection per image, by network size, scales and precision.
+"""Time of detection per image, by network input, scales, precision and threads.
 
-    python benchmarks/detection.py [--quick] [IMAGE ...]
+    python benchmarks/detection.py [--quick] [--model NAME|FILE] [IMAGE ...]
 
 Without images it takes the shared photographs, or noise where they are missing (then the parse has nothing to do).
-Each setting runs once to warm up, then three times; the median is given, for one image and for a batch of four, and
-the share that the network alone takes. Image decoding is not counted.
+Each setting runs once to warm up, then five times; the best is given, for one image and for a batch of four, and what
+the network alone takes of it. Image decoding is not counted. The mirrored picture is run as well, as by default.
 """
 
+import argparse
 import runpy
-import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,9 @@ import torch
 from triskel.detect2d import DetectOptions, load_detector
 
 ROOT = Path(__file__).resolve().parents[1]
-SIZES, SCALES, PRECISIONS = (256, 368, 512), ((1.0,), (0.7, 1.0, 1.3)), ("float32", "bfloat16")
+INPUTS = {"304": {"short_side": 304}, "656x368": {"net_size": (656, 368)}, "512": {"short_side": 512}}
+SCALES, PRECISIONS = ((1.0,), (0.7, 1.0, 1.3)), ("float32", "bfloat16")
+RUNS = 5
 
 
 def read_images(paths):
@@ -31,49 +34,65 @@ def read_images(paths):
     return [np.ascontiguousarray(images[i % len(images)]) for i in range(4)], f"{len(images)} photographs"
 
 
-def median_ms(function):
+def best_ms(function):
     function()
     seconds = []
-    for _ in range(3):
+    for _ in range(RUNS):
         start = time.perf_counter()
         function()
         seconds.append(time.perf_counter() - start)
-    return 1000 * float(np.median(seconds))
+    return 1000 * min(seconds)
 
 
-def network_ms(detector, images):
-    """Return the time that the network alone takes for one image, all scales, ms."""
-    seconds, run = [], detector._run
+def network_ms(detector, image):
+    """Return the best time that the network alone takes for one image, all scales and the mirrored picture, ms."""
+    run, seconds = detector._run, []
 
     def timed(batch):
         start = time.perf_counter()
         maps = run(batch)
-        seconds.append(time.perf_counter() - start)
+        seconds[-1] += time.perf_counter() - start
         return maps
 
     detector._run = timed
-    detector(images[:1])
+    for _ in range(RUNS):
+        seconds.append(0.0)
+        detector([image])
     detector._run = run
-    return 1000 * sum(seconds)
+    return 1000 * min(seconds)
 
 
-def main(arguments):
-    quick = "--quick" in arguments
-    images, source = read_images([path for path in arguments if path != "--quick"])
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--quick", action="store_true", help="one input size and one scale")
+    arguments.add_argument("--model", default="body")
+    arguments.add_argument("images", nargs="*")
+    wanted = arguments.parse_args()
+    images, source = read_images(wanted.images)
     print(runpy.run_path(str(Path(__file__).with_name("triangulation.py")))["header"]())
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {source} of 1280 x 720")
-    print(
-        f"{'short side':>10} {'scales':>15} {'precision':>9} {'ms, one':>8} {'network':>8} {'ms each of 4':>12} people"
+    print(f"torch {torch.__version__}, {wanted.model}, {source} of 1280 x 720, best of {RUNS}")
+    columns = (
+        ("input", 8),
+        ("scales", 11),
+        ("precision", 9),
+        ("threads", 7),
+        ("ms, one", 8),
+        ("network", 8),
+        ("ms of 4", 8),
     )
-    for size in SIZES[:1] if quick else SIZES:
-        for scales in SCALES[:1] if quick else SCALES:
-            for precision in PRECISIONS:
-                detector = load_detector(options=DetectOptions(short_side=size, scales=scales, precision=precision))
-                one, four = median_ms(lambda d=detector: d(images[:1])), median_ms(lambda d=detector: d(images)) / 4
-                people = sum(len(one) for one in detector(images))
-                network, name = network_ms(detector, images), " ".join(map(str, scales))
-                print(f"{size:>10} {name:>15} {precision:>9} {one:8.0f} {network:8.0f} {four:12.0f} {people:6}")
+    print(" ".join(f"{name:>{width}}" for name, width in columns), "people")
+    inputs, scales = (("304",), SCALES[:1]) if wanted.quick else (tuple(INPUTS), SCALES)
+    for size, factors, precision, threads in product(inputs, scales, PRECISIONS, (1, torch.get_num_threads())):
+        options = DetectOptions(scales=factors, precision=precision, threads=threads, **INPUTS[size])
+        detector = load_detector(wanted.model, options=options)
+        one, four = best_ms(lambda d=detector: d(images[:1])), best_ms(lambda d=detector: d(images)) / 4
+        people, network = sum(len(one) for one in detector(images)), network_ms(detector, images[0])
+        name = " ".join(f"{factor:g}" for factor in factors)
+        print(
+            f"{size:>8} {name:>11} {precision:>9} {threads:7} {one:8.0f} {network:8.0f} {four:8.0f} {people:6}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

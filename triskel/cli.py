@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from triskel.commands import data, demo, doctor, rigs, sessions
+from triskel.commands import data, demo, detect, doctor, evaluate, rigs, sessions, train
 from triskel.commands.show import ERR, WarningLines, say
 from triskel.errors import TriskelError
 
@@ -28,11 +28,13 @@ for command in (
     demo.demo,
     doctor.doctor,
     doctor.bench,
-    sessions.detect,
+    detect.detect,
     sessions.triangulate,
     sessions.process,
     sessions.export,
     sessions.view,
+    train.train,
+    evaluate.evaluate,
 ):
     app.command()(command)
 

@@ -5,8 +5,10 @@ import torch
 from torch.nn import functional
 
 from triskel import InputError
-from triskel.detect2d import DetectOptions, Detector, load_detector
-from triskel.detect2d.layout import layout_of
+from triskel.detect2d import DetectOptions, Detector, load_detector, suited_parse
+from triskel.detect2d.layout import LAYOUTS, layout_of
+from triskel.detect2d.parsing import MAXIMISE_POSITIVES, ParseOptions
+from triskel.detect2d.replicas import Replicas
 from triskel.detect2d.weights import WEIGHTS, get_weights, load_weights
 from triskel.fetch import extract_members, fetch_sdist
 from triskel.skeleton import COCO_18
@@ -41,17 +43,25 @@ def triangle(size_wh):
 
 
 def detector(**options):
-    return Detector(Blobs(), layout_of(COCO_18), DetectOptions(precision="float32", device="cpu", **options))
+    device = None if "devices" in options else "cpu"
+    return Detector(Blobs(), layout_of(COCO_18), DetectOptions(**{"precision": "float32", "device": device} | options))
 
 
 @pytest.mark.parametrize("size_wh", [(640, 480), (333, 517), (1280, 720), (368, 368)])
-@pytest.mark.parametrize("scales", [(1.0,), (0.7, 1.0, 1.3), (0.5, 2.0)])
-def test_keypoints_are_where_the_joints_are_in_the_image(size_wh, scales):
-    """Resizing, padding, averaging over scales and back again shift nothing by as much as a tenth of a map cell."""
+@pytest.mark.parametrize(
+    ("scales", "net_size"),
+    [
+        ((1.0,), None), ((0.7, 1.0, 1.3), None), ((0.5, 2.0), None),
+        ((1.0,), (656, 368)), ((0.7, 1.0, 1.3), (-1, 368)), ((0.5, 2.0), (432, 500)),
+    ],
+)  # fmt: skip
+def test_keypoints_are_where_the_joints_are_in_the_image(size_wh, scales, net_size):
+    """Resizing, averaging over scales and back again shift nothing by as much as a tenth of a map cell."""
     xy = triangle(size_wh)
-    (people,) = detector(scales=scales)([blobs(xy, size_wh, min(size_wh) / 25)])
+    one = detector(scales=scales, net_size=net_size)
+    (people,) = one([blobs(xy, size_wh, min(size_wh) / 25)])
     assert len(people) == 1
-    cell = 8 * min(size_wh) / 368
+    cell = 8 * max(scales) * size_wh[0] / one.input_size(size_wh)[0]
     assert np.abs(people.keypoints[0, JOINTS, :2] - xy).max() < 0.1 * cell
     assert np.isnan(people.keypoints[0, 3:, 0]).all()
 
@@ -80,17 +90,158 @@ def test_what_is_no_image_is_refused_by_its_place(image, got):
         detector()([np.zeros((48, 64, 3), np.uint8), image])
 
 
-@pytest.mark.parametrize("options", [{"short_side": 16}, {"scales": ()}, {"scales": (0.0,)}, {"scales": (1.0, 9.0)}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"short_side": 16}, {"scales": ()}, {"scales": (0.0,)}, {"scales": (1.0, 9.0)}, {"net_size": (-1, -1)},
+        {"net_size": (656, 0)}, {"rotations_deg": ()}, {"rotations_deg": (0.0, 360.0)},
+        {"rotations_deg": (float("nan"),)}, {"threads": 0}, {"least_joint_score": 1.5},
+    ],
+)  # fmt: skip
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(InputError, match=next(iter(options))):
         DetectOptions(**options)
 
 
-def test_unknown_parts_and_devices_are_refused():
-    with pytest.raises(InputError, match="no detector finds 'tail'; there are body"):
+def test_unknown_models_and_devices_are_refused():
+    with pytest.raises(InputError, match=r"tail.*mobilenet_thin"):
         load_detector("tail")
     with pytest.raises(InputError, match="device 'abacus' cannot be used here"):
-        Detector(Blobs(), layout_of(COCO_18), DetectOptions(device="abacus"))
+        detector(device="abacus")
+    with pytest.raises(InputError, match="device 'abacus' cannot be used here"):
+        detector(devices=("cpu", "abacus"))
+    with pytest.raises(InputError, match="device or devices"):
+        DetectOptions(device="cpu", devices=("cpu",))
+
+
+@pytest.mark.parametrize(
+    ("size_wh", "options", "expected"),
+    [
+        ((1920, 1080), {}, (544, 304)),
+        ((1920, 1080), {"net_size": (656, 368)}, (656, 368)),
+        ((640, 480), {"net_size": (656, 368)}, (488, 368)),
+        ((480, 640), {"net_size": (656, 368)}, (272, 368)),
+        ((480, 640), {"net_size": (-1, 368)}, (272, 368)),
+        ((480, 640), {"net_size": (368, -1)}, (368, 488)),
+        ((640, 480), {"net_size": (100, 100)}, (96, 72)),
+        ((3000, 40), {"net_size": (656, 368)}, (656, 8)),
+        ((1920, 1080), {"net_size": (656, 368), "scales": (0.5, 1.0, 2.0)}, (1312, 736)),
+    ],
+)
+def test_an_image_is_fitted_into_the_net_size_in_whole_cells(size_wh, options, expected):
+    assert detector(**options).input_size(size_wh) == expected
+
+
+def test_an_image_too_long_for_any_memory_is_refused_and_a_box_takes_it():
+    strip = np.zeros((10, 20_000, 3), np.uint8)
+    with pytest.raises(InputError, match="20000 x 10 px would go into the network as 608000 x 304"):
+        detector()([strip])
+    assert len(detector(net_size=(656, 368))([strip])[0]) == 0
+
+
+def test_two_devices_give_what_one_gives_in_the_order_of_the_images():
+    sizes = [(640, 480)] * 3 + [(333, 517)]
+    images = [blobs(triangle(size) + 10 * i, size, 18) for i, size in enumerate(sizes)]
+    one, two = detector()(images), detector(devices=("cpu", "cpu"))(images)
+    for a, b in zip(one, two, strict=True):
+        assert len(a) == 1
+        np.testing.assert_allclose(b.keypoints, a.keypoints, rtol=0, atol=1e-4)
+    assert detector(devices=("cpu", "cpu")).devices == ["cpu", "cpu"]
+
+
+def test_replicas_share_no_weights():
+    """Two devices in two threads must not meet in one module."""
+    network = torch.nn.Conv2d(3, 4, 1)
+    replicas = Replicas(network, ("cpu", "cpu"), "float32")
+    first, second = (own.weight for own in replicas.networks)
+    assert first.data_ptr() != second.data_ptr()
+    torch.testing.assert_close(first, second)
+
+
+def test_threads_are_given_back_after_the_run():
+    before, seen = torch.get_num_threads(), []
+    one = detector(threads=before + 2)
+    one._replicas.networks[0].register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    one([np.zeros((48, 64, 3), np.uint8)])
+    assert set(seen) == {before + 2}
+    assert torch.get_num_threads() == before
+    with pytest.raises(InputError):
+        one([np.zeros((48, 64), np.uint8)])
+    assert torch.get_num_threads() == before
+
+
+def two_people(size_wh=(640, 480)):
+    """Return an image with a large and a small triangle of joints."""
+    large = triangle(size_wh) + np.array([120, 0])
+    small = (triangle(size_wh) - triangle(size_wh)[1]) * 0.6 + [150, 250]
+    return np.maximum(blobs(large, size_wh, 19), blobs(small, size_wh, 14)), large, small
+
+
+def test_most_people_keeps_the_best():
+    image, *_ = two_people()
+    (everyone,) = detector()([image])
+    assert len(everyone) == 2
+    for turns in ((0.0,), (0.0, 180.0)):
+        (people,) = detector(parse=ParseOptions(most_people=1), rotations_deg=turns)([image])
+        np.testing.assert_allclose(people.keypoints, everyone.keypoints[:1], rtol=0, atol=1e-9)
+
+
+def test_joints_below_the_least_score_are_missing_and_nobody_is_left_without_joints():
+    image, *_ = two_people()
+    (everyone,) = detector()([image])
+    scores = everyone.keypoints[:, JOINTS, 2]
+    (people,) = detector(least_joint_score=float(np.median(scores)))([image])
+    assert (people.keypoints[..., 2] > 0).sum() == (scores >= np.median(scores)).sum()
+    assert np.isnan(people.keypoints[people.keypoints[..., 2] == 0, 0]).all()
+    assert len(detector(least_joint_score=1.0)([image])[0]) == 0
+
+
+def test_maps_given_back_are_not_calculated_again():
+    image, *_ = two_people()
+    one = detector()
+    maps = one.maps([image])
+    calls = []
+    one._replicas.networks[0].register_forward_hook(lambda *_: calls.append(1))
+    np.testing.assert_array_equal(one([image], maps=maps)[0].keypoints, one([image])[0].keypoints)
+    assert len(calls) == 2  # the picture and its mirror image, once
+    assert detector(mirror=False)([image])[0].keypoints.shape == (2, 18, 3)
+
+
+def test_candidates_are_in_image_pixels_and_include_what_is_no_person():
+    image, large, small = two_people()
+    lonely = blobs(np.array([[500.0, 60.0]] * 3), (640, 480), 14) * np.array([1, 0, 0], np.uint8)  # a nose alone
+    (candidates,) = detector().candidates([np.maximum(image, lonely)])
+    noses = candidates.xy[(candidates.part == 0) & (candidates.score > 0.3)]
+    expected = np.array([large[0], small[0], [500, 60]])
+    distance = np.linalg.norm(noses[:, None] - expected[None], axis=-1)
+    assert noses.shape == (3, 2)
+    assert distance.min(axis=0).max() < 1.5
+
+
+class Peaks(torch.nn.Module):
+    """Sees 21 joints of a hand, all where it is red, and no fields."""
+
+    def forward(self, image):
+        red = functional.avg_pool2d(image, 8)[:, 2:] / 255
+        return torch.cat([red.expand(-1, 21, -1, -1), 1 - red], dim=1), red[:, :0]
+
+
+def test_a_network_without_fields_gives_its_strongest_peaks_and_is_not_shown_a_mirror():
+    calls = []
+    one = Detector(Peaks(), LAYOUTS["hand_21"], DetectOptions(precision="float32", device="cpu", scales=(0.7, 1.0)))
+    one._replicas.networks[0].register_forward_hook(lambda *_: calls.append(1))
+    xy = np.array([[210.0, 130.0]])
+    image = blobs(np.repeat(xy, 3, axis=0), (368, 300), 20) * np.array([1, 0, 0], np.uint8)
+    (people,) = one([image])
+    assert len(calls) == 2  # two scales
+    assert people.keypoints.shape == (1, 21, 3)
+    np.testing.assert_allclose(people.keypoints[0, :, :2], np.repeat(xy, 21, axis=0), rtol=0, atol=0.8)
+
+
+def test_thresholds_suit_the_network_unless_they_are_given():
+    assert detector().parse == ParseOptions()
+    assert suited_parse("body") == suited_parse("mobilenet_thin") == ParseOptions(good_share=0.8)
+    assert detector(parse=MAXIMISE_POSITIVES).parse == MAXIMISE_POSITIVES
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +260,7 @@ def test_the_converted_network_equals_opencvs_evaluation_of_the_published_graph(
     reference.setInput(cv2.dnn.blobFromImage(image))
     expected = reference.forward("Openpose/concat_stage7")
     detector = load_detector(options=DetectOptions(precision="float32", device="cpu"))
-    assert set(load_weights("mobilenet_thin")) == set(detector._network.state_dict())
+    assert set(load_weights("mobilenet_thin")) == set(detector._replicas.networks[0].state_dict())
     confidence, affinity = detector._run(np.ascontiguousarray(image)[None])
     assert np.abs(expected).max() > 0.5
     np.testing.assert_allclose(confidence, expected[:, :19], rtol=0, atol=1e-3)

@@ -1,16 +1,31 @@
-"""`triskel session`, `detect`, `triangulate`, `process`, `export`, `view`: a session, stage by stage or in a row."""
+"""`triskel session`, `triangulate`, `process`, `export`, `view`: a session, stage by stage or in a row."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from triskel.commands.detect import (
+    DeviceOption,
+    FirstOption,
+    LastOption,
+    MaximiseOption,
+    MirrorOption,
+    ModelOption,
+    NetSizeOption,
+    PrecisionOption,
+    RotationsOption,
+    ScalesOption,
+    StepOption,
+    ThreadsOption,
+    detect_options,
+)
 from triskel.commands.show import collected_warnings, progress_bars, say
 from triskel.errors import InputError
 from triskel.motion import Motion3D
+from triskel.pipeline.frames import FrameRange
 
 if TYPE_CHECKING:
-    from triskel.detect2d import DetectOptions
     from triskel.triangulate import PeopleOptions
 
 session_app = typer.Typer(no_args_is_help=True, help="Make a session of videos that were recorded together.")
@@ -19,33 +34,11 @@ SessionArgument = Annotated[Path, typer.Argument(help="The session's folder.")]
 RigOption = Annotated[
     Path | None, typer.Option("--rig", help="The calibration, in any format 'triskel rig' knows; kept in the session.")
 ]
-SideOption = Annotated[
-    int, typer.Option("--net-size", help="Shorter side of the network's input, px: larger finds smaller people.")
-]
-ScalesOption = Annotated[
-    str, typer.Option(help="Scales averaged, around --net-size: 0.7,1,1.3 for people near and far.")
-]
-MirrorOption = Annotated[bool, typer.Option(help="Average with the mirrored picture: steadier, twice the time.")]
-PrecisionOption = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
-DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; CUDA where there is one by default.")]
 PeopleOption = Annotated[int, typer.Option("--people", help="People to keep, best supported first; 0 for all.")]
 ReprojOption = Annotated[
     float | None,
     typer.Option("--max-reproj-px", help="Largest error of a view that is used; from the data by default."),
 ]
-
-
-def detect_options(net_size: int, scales: str, mirror: bool, precision: str, device: str | None) -> "DetectOptions":
-    """Build the detector's options from those of the command line."""
-    from triskel.detect2d import DetectOptions
-
-    try:
-        factors = tuple(float(part) for part in scales.split(","))
-    except ValueError as error:
-        raise InputError(f"--scales is numbers with commas, such as 0.7,1,1.3; got {scales!r}") from error
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise InputError(f"--precision is auto, float32 or bfloat16, got {precision!r}")
-    return DetectOptions(short_side=net_size, scales=factors, mirror=mirror, precision=precision, device=device)  # type: ignore[arg-type] # checked above
 
 
 def people_options(people: int, max_reproj_px: float | None) -> "PeopleOptions":
@@ -80,25 +73,6 @@ def session_new(
     say(f"{made.path}: {len(made.cameras)} cameras, {len(made.frames()[0])} frame sets at {made.info.fps:g}/s")
 
 
-def detect(
-    session: SessionArgument,
-    net_size: SideOption = 304,
-    scales: ScalesOption = "1",
-    mirror: MirrorOption = True,
-    precision: PrecisionOption = "auto",
-    device: DeviceOption = None,
-) -> None:
-    """Find the people in every image of a session: writes keypoints2d.parquet."""
-    from triskel import pipeline
-
-    options = detect_options(net_size, scales, mirror, precision, device)
-    opened = pipeline.open_or_adopt(session)
-    with progress_bars() as progress:
-        done = pipeline.detect(opened, options=options, progress=progress)
-    found = (done.detections().keypoints[..., 2] > 0).any(axis=-1).sum()
-    say(f"{session}: {found} people in {len(done.frames()[0])} frame sets of {len(done.cameras)} cameras")
-
-
 def triangulate(
     session: SessionArgument,
     rig: RigOption = None,
@@ -130,19 +104,38 @@ def triangulate(
 
 def process(
     sessions: Annotated[list[Path], typer.Argument(help="Sessions, or folders with videos/ in them.")],
+    *,
     rig: RigOption = None,
-    net_size: SideOption = 304,
+    model: ModelOption = "body",
+    net_size: NetSizeOption = "304",
     scales: ScalesOption = "1",
+    rotations: RotationsOption = "0",
     mirror: MirrorOption = True,
     precision: PrecisionOption = "auto",
     device: DeviceOption = None,
+    threads: ThreadsOption = None,
+    maximise_positives: MaximiseOption = False,
+    frame_first: FirstOption = 0,
+    frame_last: LastOption = None,
+    frame_step: StepOption = 1,
     people: PeopleOption = 1,
     max_reproj_px: ReprojOption = None,
 ) -> None:
     """Detect, triangulate, export, draw and report, for each session."""
     from triskel import pipeline
 
-    found = detect_options(net_size, scales, mirror, precision, device)
+    found = detect_options(
+        model=model,
+        net_size=net_size,
+        scales=scales,
+        rotations=rotations,
+        mirror=mirror,
+        precision=precision,
+        device=device,
+        threads=threads,
+        maximise_positives=maximise_positives,
+    )
+    frames = FrameRange(first=frame_first, last=frame_last, step=frame_step)
     kept = people_options(people, max_reproj_px)
     for path in sessions:
         with collected_warnings() as warnings:
@@ -150,7 +143,14 @@ def process(
             loaded = pipeline.load_rig(rig) if rig else None
             with progress_bars() as progress:
                 done, result = pipeline.process(
-                    opened, rig=loaded, detect_options=found, people_options=kept, warnings=warnings, progress=progress
+                    opened,
+                    rig=loaded,
+                    model=model,
+                    detect_options=found,
+                    frames=frames,
+                    people_options=kept,
+                    warnings=warnings,
+                    progress=progress,
                 )
         _say_found(done.path, result.motion)
         say(f"report: {done.path / 'report.html'}")

@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from triskel.camera import Rig
 from triskel.errors import InputError, SessionError
 from triskel.files import atomic_folder
+from triskel.keypoints import People2D
 from triskel.motion import Detections2D
+from triskel.pipeline.frames import ALL_FRAMES, FrameRange
 from triskel.progress import Progress, silent
 from triskel.session import FRAMES_FILE, SESSION_FILE, VIDEOS, CameraEntry, Session, SessionInfo, Setting
 from triskel.skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from triskel.detect2d import DetectOptions
+    from triskel.detect2d import DetectOptions, Detector
     from triskel.triangulate import People3D, PeopleOptions
 
 log = logging.getLogger(__name__)
@@ -135,37 +137,67 @@ def open_or_adopt(path: str | Path) -> Session:
     return Session.open(path)
 
 
-def detect(session: Session, *, options: "DetectOptions | None" = None, progress: Progress = silent) -> Session:
+def detect(
+    session: Session,
+    *,
+    model: str = "body",
+    options: "DetectOptions | None" = None,
+    frames: FrameRange = ALL_FRAMES,
+    progress: Progress = silent,
+) -> Session:
     """Find the people in every image of a session and write `keypoints2d.parquet`.
 
+    Args:
+        session: has videos.
+        model: see `triskel.detect2d.load_detector`; its joints become those of the session.
+        options: how the network runs; the defaults when None.
+        frames: which frame sets are looked at; nobody is seen in the others.
+        progress: told after each set.
+
     Raises:
-        InputError: a video is missing or damaged.
+        InputError: a video is missing or damaged, no model is called that, or there are no such frames.
         JobError: the network's weights cannot be fetched.
     """
     from triskel.capture import read_sets
-    from triskel.detect2d import DetectOptions, load_detector
+    from triskel.detect2d import load_detector
 
-    options = options or DetectOptions()
     videos = session.video_paths()
     _, index = session.frames()
-    detector = load_detector("body", options=options)
+    chosen = frames.of(len(index), str(session.path))
+    detector = load_detector(model, options=options)
     started = time.perf_counter()
-    keypoints = []
-    for done, images in enumerate(read_sets(videos, index), start=1):
+    keypoints: list[list[People2D | None]] = [[None] * len(session.cameras) for _ in index]
+    sets = read_sets(videos, index[chosen.start : chosen.stop : chosen.step])
+    for done, (row, images) in enumerate(zip(chosen, sets, strict=True), start=1):
         found = dict(zip(images, detector(list(images.values())), strict=True))
-        keypoints.append([found.get(name) for name in session.cameras])
-        progress("detect", done, len(index))
+        keypoints[row] = [found.get(name) for name in session.cameras]
+        progress("detect", done, len(chosen))
     detections = Detections2D.from_people(detector.skeleton, session.cameras, keypoints)
     session.save_detections(detections)
-    settings: dict[str, Setting] = {
-        "network": "mobilenet_thin",
-        "short_side": options.short_side,
+    return session.with_run("detect", time.perf_counter() - started, _detect_settings(detector, frames))
+
+
+def _detect_settings(detector: "Detector", frames: FrameRange) -> dict[str, Setting]:
+    """Return how a detector ran, for `session.yaml`."""
+    options, parse = detector.options, detector.parse
+    return {
+        "network": detector.name,
+        "short_side": options.short_side if options.net_size is None else None,
+        "net_size": None if options.net_size is None else list(options.net_size),
         "scales": list(options.scales),
         "mirror": options.mirror,
+        "rotations_deg": list(options.rotations_deg),
         "precision": detector.precision,
-        "device": str(detector.device),
+        "device": ",".join(detector.devices),
+        "method": parse.method,
+        "peak_threshold": parse.peak_threshold,
+        "good_share": parse.good_share,
+        "most_people": parse.most_people,
+        "least_joint_score": options.least_joint_score,
+        "frame_first": frames.first,
+        "frame_last": frames.last,
+        "frame_step": frames.step,
     }
-    return session.with_run("detect", time.perf_counter() - started, settings)
 
 
 def import_detections(
@@ -268,7 +300,9 @@ def process(
     session: Session,
     *,
     rig: Rig | None = None,
+    model: str = "body",
     detect_options: "DetectOptions | None" = None,
+    frames: FrameRange = ALL_FRAMES,
     people_options: "PeopleOptions | None" = None,
     warnings: Sequence[str] = (),
     progress: Progress = silent,
@@ -277,7 +311,7 @@ def process(
     from triskel.pipeline.results import write_results
 
     rig = use_rig(session, rig)
-    session = detect(session, options=detect_options, progress=progress)
+    session = detect(session, model=model, options=detect_options, frames=frames, progress=progress)
     session, people = triangulate(session, options=people_options, progress=progress)
     session = write_results(session, people, warnings=warnings, progress=progress)
     return session, people
