@@ -87,10 +87,13 @@ class TargetConfig(_Part):
     Attributes:
         sigma_px: sigma of equation 7, which has no factor 2: 9.9 is the Gaussian of 7 px that the seed system uses.
         limb_px: half the width of a limb, sigma_l of equation 9.
+        round_ends: a limb reaches that far beyond its joints too, as in the seed system. False is equation 9 to the
+            letter, in which limbs shorter than a map cell (a face from afar) may leave no mark to train on.
     """
 
     sigma_px: Positive = 9.9
     limb_px: Positive = 8.0
+    round_ends: bool = True
 
 
 class OptimiserConfig(_Part):

@@ -88,6 +88,7 @@ class SupervisedNetwork(nn.Module):
             grid_wh=(batch.cells.shape[2], batch.cells.shape[1]),
             sigma_px=self._config.targets.sigma_px,
             limb_px=self._config.targets.limb_px,
+            round_ends=self._config.targets.round_ends,
         )
 
     def forward(self, batch: Batch) -> Tensor:

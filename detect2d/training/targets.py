@@ -25,7 +25,13 @@ class Targets(NamedTuple):
 
 
 def render_targets(
-    keypoints: Tensor, layout: PafLayout, *, grid_wh: tuple[int, int], sigma_px: float, limb_px: float
+    keypoints: Tensor,
+    layout: PafLayout,
+    *,
+    grid_wh: tuple[int, int],
+    sigma_px: float,
+    limb_px: float,
+    round_ends: bool = False,
 ) -> Targets:
     """Render the ground truth of a batch.
 
@@ -35,13 +41,15 @@ def render_targets(
         grid_wh: cells of the maps, width and height.
         sigma_px: sigma of equation 7, exp(-d^2 / sigma^2), input px.
         limb_px: sigma_l of equation 9, half the width of a limb, input px.
+        round_ends: take every cell within `limb_px` of the limb, around its ends as well. Equation 9 cuts limbs off
+            straight at both joints, and one that is shorter than a cell then often has no cell at all.
     """
     keypoints = keypoints.float()
     x = _cell_centres(grid_wh[0], layout.stride, keypoints.device)
     y = _cell_centres(grid_wh[1], layout.stride, keypoints.device)
     return Targets(
         confidence=_with_background(_confidence(keypoints, x, y, sigma_px)),
-        affinity=_affinity(keypoints, layout, x, y, limb_px),
+        affinity=_affinity(keypoints, layout, x, y, limb_px, round_ends=round_ends),
     )
 
 
@@ -69,7 +77,9 @@ def _with_background(maps: Tensor) -> Tensor:
     return torch.cat([maps, background], dim=1)
 
 
-def _affinity(keypoints: Tensor, layout: PafLayout, x: Tensor, y: Tensor, limb_px: float) -> Tensor:
+def _affinity(
+    keypoints: Tensor, layout: PafLayout, x: Tensor, y: Tensor, limb_px: float, *, round_ends: bool
+) -> Tensor:
     """Return (B, 2 L, h, w): the unit vector on each person's limb (eq. 9), averaged over people there (eq. 10)."""
     batch, people = keypoints.shape[:2]
     limbs = torch.from_numpy(layout.limb_array).to(keypoints.device)
@@ -85,8 +95,10 @@ def _affinity(keypoints: Tensor, layout: PafLayout, x: Tensor, y: Tensor, limb_p
         ux, uy = unit[..., 0, None, None], unit[..., 1, None, None]
         along = dx * ux + dy * uy
         across = dy * ux - dx * uy
+        beyond = torch.relu(-along) + torch.relu(along - length[..., None, None])
+        near = across**2 + beyond**2 <= limb_px**2
         # Comparisons with the NaN of an unlabelled part are false: no limb.
-        on_limb = (along >= 0) & (along <= length[..., None, None]) & (across.abs() <= limb_px)
+        on_limb = near if round_ends else near & (beyond == 0)
         on_limb &= (length > 1e-6)[..., None, None]
         total += torch.where(on_limb[:, :, None], unit[..., None, None].nan_to_num(nan=0.0), 0.0)
         count += on_limb

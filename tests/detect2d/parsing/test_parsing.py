@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from triskel.detect2d.layout import layout_of
-from triskel.detect2d.parsing import ParseOptions, parse
+from triskel.detect2d.layout import LAYOUTS, layout_of
+from triskel.detect2d.parsing import MAXIMISE_POSITIVES, ParseOptions, find_candidates, parse
+from triskel.errors import ConfigError
 from triskel.skeleton import COCO_18
 
 LAYOUT, OPTIONS = layout_of(COCO_18), ParseOptions()
@@ -98,3 +99,57 @@ def test_scraps_of_a_person_are_dropped_and_only_the_best_people_kept(render_map
     assert_recovered(parse(*maps, LAYOUT, OPTIONS), people[:2])
     assert_recovered(parse(*maps, LAYOUT, replace(OPTIONS, most_people=1)), [people[1]])
     assert len(parse(*maps, LAYOUT, replace(OPTIONS, fewest_parts=2))) == 3
+
+
+def test_candidates_are_the_joints_in_input_pixels_part_by_part(render_maps, standing_person):
+    people = np.array([standing_person(120, 170), standing_person(330, 170)])
+    found = find_candidates(render_maps(people)[0], LAYOUT, OPTIONS)
+    np.testing.assert_array_equal(found.part, np.repeat(np.arange(18), 2))
+    assert len(found.score) == 36
+    for xy, part in zip(found.xy, found.part, strict=True):
+        assert np.linalg.norm(people[:, part] - xy, axis=-1).min() < 1.0
+
+
+def test_maximising_positives_finds_a_faint_person_that_the_defaults_leave_out(render_maps, standing_person):
+    confidence, affinity = render_maps([standing_person(200, 170)])
+    faint = 0.04 * confidence, 0.04 * affinity
+    assert len(parse(*faint, LAYOUT, OPTIONS)) == 0
+    # The 0.04 fades below the threshold on the joints farthest from a cell's middle, so some joints may be missing.
+    found = parse(*faint, LAYOUT, MAXIMISE_POSITIVES)
+    assert len(found) == 1
+    assert np.isfinite(found.keypoints[0, :, 0]).sum() >= 16
+
+
+@pytest.mark.parametrize("name", ["hand_21", "face_70"])
+def test_a_layout_without_limbs_gives_one_instance_with_every_joint(gaussians, name):
+    layout = LAYOUTS[name]
+    rng = np.random.default_rng(5)
+    centres = rng.uniform(3, 42, (len(layout.skeleton), 2))
+    confidence = np.stack(
+        [
+            gaussians([centre], height=height)
+            for centre, height in zip(centres, np.linspace(0.02, 0.9, len(centres)), strict=True)
+        ]
+    )
+    found = parse(confidence, np.zeros((0, 46, 46), np.float32), layout, OPTIONS)
+    assert len(found) == 1
+    np.testing.assert_allclose(found.keypoints[0, :, :2], (centres + 0.5) * 8 - 0.5, rtol=0, atol=0.2)
+    np.testing.assert_allclose(found.scores, confidence.max(axis=(1, 2)).mean(), rtol=0, atol=1e-6)
+    assert len(parse(0 * confidence, np.zeros((0, 46, 46), np.float32), layout, OPTIONS)) == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"method": "magic"}, {"peak_threshold": -0.1}, {"good_share": 2}, {"fewest_parts": 0}, {"time_limit_s": 0}],
+)
+def test_options_that_mean_nothing_are_an_error(wrong):
+    with pytest.raises(ConfigError, match=r"^parse: [^\n]+$"):
+        ParseOptions(**wrong)
+
+
+def test_maps_of_another_layout_are_an_error(render_maps, standing_person):
+    confidence, affinity = render_maps([standing_person(200, 170)])
+    with pytest.raises(ValueError, match="confidence of coco_18"):
+        parse(confidence[:17], affinity, LAYOUT, OPTIONS)
+    with pytest.raises(ValueError, match="affinity of coco_18"):
+        parse(confidence, affinity[:36], LAYOUT, OPTIONS)

@@ -23,8 +23,8 @@ def direct_confidence(people, joint, x, y):
     return max(values)
 
 
-def direct_affinity(people, limb, x, y):
-    """Equations 9 and 10 at one place."""
+def direct_affinity(people, limb, x, y, round_ends):
+    """Equations 9 and 10 at one place; with round ends, every place within sigma_l of the limb is on it."""
     total, count = [0.0, 0.0], 0
     for person in people:
         (ax, ay), (bx, by) = person[limb[0]], person[limb[1]]
@@ -34,7 +34,9 @@ def direct_affinity(people, limb, x, y):
         vx, vy = (bx - ax) / length, (by - ay) / length
         along = vx * (x - ax) + vy * (y - ay)
         across = -vy * (x - ax) + vx * (y - ay)
-        if 0 <= along <= length and abs(across) <= LIMB_PX:
+        nearest = min(max(along, 0), length)
+        near = math.hypot(x - ax - nearest * vx, y - ay - nearest * vy) <= LIMB_PX
+        if near if round_ends else 0 <= along <= length and abs(across) <= LIMB_PX:
             total[0] += vx
             total[1] += vy
             count += 1
@@ -49,16 +51,17 @@ def people(seed, images=2, number=3, joints=25):
     return xy
 
 
-def render(xy, layout):
+def render(xy, layout, **how):
     keypoints = torch.from_numpy(np.asarray(xy, np.float64))
-    return render_targets(keypoints, layout, grid_wh=GRID_WH, sigma_px=SIGMA_PX, limb_px=LIMB_PX)
+    return render_targets(keypoints, layout, grid_wh=GRID_WH, sigma_px=SIGMA_PX, limb_px=LIMB_PX, **how)
 
 
+@pytest.mark.parametrize("round_ends", [False, True])
 @pytest.mark.parametrize("name", list(LAYOUTS))
-def test_maps_equal_the_equations_at_every_cell(name):
+def test_maps_equal_the_equations_at_every_cell(name, round_ends):
     layout = LAYOUTS[name]
     xy = people(3, joints=len(layout.skeleton))
-    targets = render(xy, layout)
+    targets = render(xy, layout, round_ends=round_ends)
     assert targets.confidence.shape == (2, layout.confidence_maps, GRID_WH[1], GRID_WH[0])
     assert targets.affinity.shape == (2, layout.affinity_maps, GRID_WH[1], GRID_WH[0])
     for image in range(2):
@@ -68,7 +71,7 @@ def test_maps_equal_the_equations_at_every_cell(name):
                 expected = [direct_confidence(xy[image], j, x, y) for j in range(len(layout.skeleton))]
                 got = targets.confidence[image, :, row, column].numpy()
                 np.testing.assert_allclose(got, [*expected, 1 - max(expected)], rtol=0, atol=1e-5)
-                fields = [part for limb in layout.limbs for part in direct_affinity(xy[image], limb, x, y)]
+                fields = [part for limb in layout.limbs for part in direct_affinity(xy[image], limb, x, y, round_ends)]
                 np.testing.assert_allclose(targets.affinity[image, :, row, column].numpy(), fields, rtol=0, atol=1e-5)
 
 
@@ -101,3 +104,12 @@ def test_the_order_of_people_does_not_matter():
     one, other = render(xy, layout_of(BODY_25)), render(xy[:, ::-1].copy(), layout_of(BODY_25))
     torch.testing.assert_close(one.confidence, other.confidence, rtol=0, atol=1e-6)
     torch.testing.assert_close(one.affinity, other.affinity, rtol=0, atol=1e-6)
+
+
+def test_a_limb_shorter_than_a_cell_has_a_field_only_with_round_ends():
+    skeleton = make_skeleton("short", ("A", "B"), ((0, 1),))
+    xy = [[[[29.0, 28.0], [31.0, 28.0]]]]  # between the centres of the cells at 27.5 and 35.5
+    assert (render(xy, layout_of(skeleton)).affinity == 0).all()
+    field = render(xy, layout_of(skeleton), round_ends=True).affinity[0]
+    assert (field[0] == 1).sum() == 3
+    assert (field[1] == 0).all()
