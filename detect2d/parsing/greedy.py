@@ -1,4 +1,4 @@
-"""Limb candidates to people: the greedy parse with redundant connections (section 3.3 of the paper).
+"""Limb candidates to people: the greedy parse with redundant connections (section 3.5 of the paper).
 
 All limb candidates of all types are taken in one order, best first. A limb starts a person, extends one, or merges two
 that share no part; a limb that contradicts what stronger ones decided is dropped. Redundant limbs (ear to shoulder)
@@ -33,15 +33,16 @@ def assemble(
     Returns:
         (N, J) candidate of each part, -1 where missing; (N,) sum of the affinities used; (N,) their number.
     """
-    members = np.full((max(len(pairs), 1), parts), -1, np.int64)
-    total = np.zeros(max(len(pairs), 1))
-    limbs = np.zeros(max(len(pairs), 1), np.int64)
+    most = min(len(pairs), len(score) // 2)  # who is started takes two candidates that nobody has
+    members = np.full((most, parts), -1, np.int64)
+    total = np.zeros(most)
+    limbs = np.zeros(most, np.int64)
     person_of = np.full(len(score), -1, np.int64)
     people = 0
-    rank = affinity.copy()
+    rank = np.empty(len(pairs))
     for k in range(len(pairs)):
-        rank[k] += PART_WEIGHT * (score[pairs[k, 1]] + score[pairs[k, 2]])
-    for k in np.argsort(-rank, kind="mergesort"):  # stable: equal limbs keep their order, results repeat
+        rank[k] = -affinity[k] - PART_WEIGHT * (score[pairs[k, 1]] + score[pairs[k, 2]])
+    for k in np.argsort(rank, kind="mergesort"):  # stable: equal limbs keep their order, results repeat
         a, b = pairs[k, 1], pairs[k, 2]
         pa, pb = person_of[a], person_of[b]
         if pa < 0 and pb < 0:

@@ -69,7 +69,7 @@ def write_openpose_json(
             for f, keypoints in enumerate(detections.keypoints[:, c]):
                 present = np.flatnonzero((keypoints[..., 2] > 0).any(axis=-1))
                 people = [
-                    _person(
+                    openpose_person(
                         keypoints[n],
                         None if positions is None else positions[f, c, n],
                         -1 if ids is None else int(ids[f, c, n]),
@@ -80,7 +80,7 @@ def write_openpose_json(
                 (temporary / f"{name}_{f:012d}_keypoints.json").write_text(text, encoding="utf-8")
 
 
-def _person(
+def openpose_person(
     keypoints: NDArray[np.float64], position: NDArray[np.float64] | None, identity: int
 ) -> dict[str, list[float] | list[int]]:
     """Return one entry of `people`; `keypoints` (J, 3) px and score, `position` (J, 4) m and score, NaN = missing."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.errors import InputError, JobError
-from triskel.exchange.openpose_json import _person as openpose_person
+from triskel.exchange.openpose_json import openpose_person
 from triskel.files import atomic_path, write_text
 from triskel.keypoints import People2D
 
