@@ -1,7 +1,6 @@
 """What a user types: exit statuses, one-line errors, nothing half-written."""
 
 import shutil
-import sys
 
 import av
 import numpy as np
@@ -10,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from triskel import cli, save_rig
+from triskel import save_rig
 from triskel.commands.measure import ring
 from triskel.exchange import write_openpose_json
 from triskel.motion import Detections2D
@@ -19,18 +18,6 @@ from triskel.session import Session
 from triskel.skeleton import BODY_25
 
 FRAMES = 12
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["triskel", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 def write_video(path, *, frames=FRAMES, size=(64, 48)):

@@ -1,7 +1,6 @@
 """`triskel detect` on sessions, images, folders and videos: what is written, and what a user is told."""
 
 import json
-import sys
 
 import av
 import cv2
@@ -10,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from triskel import InputError, cli, save_rig
+from triskel import InputError, save_rig
 from triskel.commands.detect import detect_options
 from triskel.commands.measure import ring
 from triskel.detect2d import DetectOptions, Detector, suited_parse
@@ -29,18 +28,6 @@ from triskel.triangulate import triangulate_people
 
 SIZE_WH = (320, 240)
 SPOTS = np.array([[170.0, 60.0], [170.0, 130.0], [120.0, 130.0]])  # nose, neck, right shoulder
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["triskel", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 def one_line(err):

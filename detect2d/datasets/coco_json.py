@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +19,8 @@ from triskel.errors import InputError
 
 log = logging.getLogger(__name__)
 
-_OUTSIDE_PX = 1.0  # labels on the last pixel's far edge are rounding, not mistakes
+OUTSIDE_PX = 1.0
+"""Labels farther than this outside their image are mistakes; nearer ones are rounding on the last pixel's edge."""
 
 Polygon = NDArray[np.float64]
 
@@ -86,9 +88,11 @@ def read_dataset(
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of images; name it with the images of {path}")
     data = _load(path)
-    joints = _joints(path, data)
+    joints, category = _joints(path, data)
     by_image: dict[int, list[dict[str, Any]]] = {}
     for annotation in _list(path, data, "annotations"):
+        if annotation.get("category_id", category) != category:
+            continue  # a thing without keypoints in a file of many things
         by_image.setdefault(_get(path, annotation, "image_id", int), []).append(annotation)
     wanted = sorted(_list(path, data, "images"), key=lambda image: _get(path, image, "id", int))
     outside = _Outside()
@@ -158,12 +162,12 @@ def _name(entry: dict[str, Any]) -> str:
     return f"annotation {entry.get('id', '?')}" if "image_id" in entry else f"image {entry.get('id', '?')}"
 
 
-def _joints(path: Path, data: dict[str, Any]) -> tuple[str, ...]:
-    """Return the joints of the one category that has keypoints."""
+def _joints(path: Path, data: dict[str, Any]) -> tuple[tuple[str, ...], Any]:
+    """Return the joints of the one category that has keypoints, and its number."""
     with_keypoints = [c for c in _list(path, data, "categories") if c.get("keypoints")]
     if len(with_keypoints) != 1 or not isinstance(with_keypoints[0]["keypoints"], list):
         raise InputError(f"{path}: exactly one category lists its keypoints, here {len(with_keypoints)} do")
-    return tuple(map(str, with_keypoints[0]["keypoints"]))
+    return tuple(map(str, with_keypoints[0]["keypoints"])), with_keypoints[0].get("id")
 
 
 def _image(
@@ -216,7 +220,7 @@ def _keypoints(
         raise InputError(f"{path}: keypoints of {_name(annotation)} are not numbers: {error}") from error
     labelled = keypoints[:, 2] > 0
     far = np.maximum(-keypoints[:, :2], keypoints[:, :2] - (np.array(size_wh) - 1)).max(axis=1)
-    wrong = labelled & ~(far <= _OUTSIDE_PX)  # NaN is outside too
+    wrong = labelled & ~(far <= OUTSIDE_PX)  # NaN is outside too
     if wrong.any():
         joint = int(np.flatnonzero(wrong)[0])
         outside.first = outside.first or f"{joints[joint]} of {_name(annotation)}: {keypoints[joint, :2].tolist()}"
@@ -253,3 +257,21 @@ def _check_files(path: Path, images: Sequence[LabelledImage]) -> None:
     missing = [image.path for image in images if not image.path.is_file()]
     if missing:
         raise InputError(f"{path}: {len(missing)} of {len(images)} images are missing, first {missing[0]}")
+
+
+def read_image_bgr(image: LabelledImage) -> NDArray[np.uint8]:
+    """Read a labelled image as (H, W, 3) BGR, in the orientation of its pixels, which is that of its labels.
+
+    Raises:
+        InputError: the file is no image, or has another size than its annotations say.
+    """
+    pixels = cv2.imread(str(image.path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None:
+        raise InputError(f"{image.path}: cannot be read as an image; replace the file or take it out of the data set")
+    size_wh = pixels.shape[1], pixels.shape[0]
+    if size_wh != image.size_wh:
+        raise InputError(
+            f"{image.path}: is {size_wh[0]} x {size_wh[1]} px, its annotations are for {image.size_wh[0]} x "
+            f"{image.size_wh[1]}; give the images that were labelled"
+        )
+    return np.asarray(pixels, dtype=np.uint8)

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.detect2d.datasets import KeypointDataset, LabelledImage
+from triskel.detect2d.datasets import OUTSIDE_PX, KeypointDataset, LabelledImage
 from triskel.detect2d.datasets.joint_names import plain_name
 from triskel.errors import InputError
 
-OUTSIDE_PX = 1.0  # as read_dataset has it: labels farther outside their image are taken for unlabelled
 _HEAD_BOXES = ("head_bbox", "headbox")
 _HEAD_TOPS, _NECKS = ("headtop", "head"), ("neck", "upperneck")
 _DIAGONALS = (("lshoulder", "rhip"), ("rshoulder", "lhip"))

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.detect2d.datasets import KeypointDataset, LabelledImage
+from triskel.detect2d.datasets import KeypointDataset, LabelledImage, read_image_bgr
 from triskel.detect2d.evaluation.ground_truth import GroundTruth, read_ground_truth
 from triskel.detect2d.evaluation.oks import DEFAULT_SIGMA
 from triskel.detect2d.evaluation.score import METRICS, Metric, Scores, joint_groups, score
-from triskel.errors import InputError
 from triskel.keypoints import People2D
 from triskel.progress import Progress, silent
 from triskel.skeleton import Skeleton
@@ -112,7 +110,7 @@ def detect_all(
     found: dict[int, People2D] = {}
     seconds = 0.0
     for batch in _batches(dataset.images):
-        images = [read_image(dataset.images[i]) for i in batch]
+        images = [np.ascontiguousarray(read_image_bgr(dataset.images[i])[..., ::-1]) for i in batch]
         if not found:
             detector(images)
         started = time.perf_counter()
@@ -121,24 +119,6 @@ def detect_all(
         found.update(zip(batch, people, strict=True))
         progress(stage, len(found), len(dataset.images))
     return [found[i] for i in range(len(dataset.images))], 1000 * seconds / len(found)
-
-
-def read_image(image: LabelledImage) -> NDArray[np.uint8]:
-    """Read a labelled image as (H, W, 3) RGB, in the orientation of its pixels, which is that of its labels.
-
-    Raises:
-        InputError: the file is no image, or has another size than its annotations say.
-    """
-    bgr = cv2.imread(str(image.path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if bgr is None:
-        raise InputError(f"{image.path}: cannot be read as an image; replace the file or take it out of the data set")
-    size_wh = bgr.shape[1], bgr.shape[0]
-    if size_wh != image.size_wh:
-        raise InputError(
-            f"{image.path}: is {size_wh[0]} x {size_wh[1]} px, its annotations are for {image.size_wh[0]} x "
-            f"{image.size_wh[1]}; give the images that were labelled"
-        )
-    return np.ascontiguousarray(bgr[..., ::-1], dtype=np.uint8)
 
 
 def _batches(images: Sequence[LabelledImage]) -> Iterator[list[int]]:

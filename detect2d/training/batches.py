@@ -114,7 +114,7 @@ def iterate(batches: Batches, steps: range, *, workers: int) -> Iterator[Batch]:
     loader: DataLoader[Batch] = DataLoader(
         batches,
         batch_size=None,
-        sampler=steps,  # type: ignore[arg-type] # any iterable of indices; the stub wants a Sampler
+        sampler=steps,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         worker_init_fn=_quiet_worker,

@@ -168,7 +168,7 @@ def _prepare(config: TrainConfig, here: Team, *, resume: bool) -> _Training:
     if here.device.type == "cuda":
         torch.backends.cudnn.deterministic = True  # going on after a kill gives the same numbers
         if here.world > 1:
-            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     model = here.wrap(SupervisedNetwork(network, layout, config, half=half).to(here.device))
     batches = Batches(sets, layout, config, rank=here.rank, world=here.world)
     return _Training(config, here, layout, network, model, optimiser, batches, validation, progressed)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.detect2d.datasets import LabelledImage, match_joints, read_dataset
+from triskel.detect2d.datasets import LabelledImage, match_joints, read_dataset, read_image_bgr
 from triskel.detect2d.layout import PafLayout
 from triskel.detect2d.training.augment import random_colour, random_view
 from triskel.detect2d.training.config import DatasetConfig, TrainConfig
@@ -139,7 +139,7 @@ def draw_sample(
     """
     i, person = dataset.units[unit]
     entry, people = dataset.images[i], dataset.keypoints[i]
-    image = read_image(entry)
+    image = read_image_bgr(entry)
     view = random_view(
         entry.size_wh,
         None if person < 0 else _box(people[person]),
@@ -167,20 +167,3 @@ def _box(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return x, y, width, height around a person's labelled joints."""
     low, high = np.nanmin(keypoints, axis=0), np.nanmax(keypoints, axis=0)
     return np.concatenate([low, high - low])
-
-
-def read_image(entry: LabelledImage) -> NDArray[np.uint8]:
-    """Read an image as (H, W, 3) BGR, as it is stored (annotations do not know of orientation tags).
-
-    Raises:
-        InputError: it cannot be read, or its size differs from the annotations'.
-    """
-    image = cv2.imread(str(entry.path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
-        raise InputError(f"{entry.path}: cannot be read as an image; is the file damaged?")
-    if (image.shape[1], image.shape[0]) != entry.size_wh:
-        raise InputError(
-            f"{entry.path}: is {image.shape[1]} x {image.shape[0]} px, but its annotations say "
-            f"{entry.size_wh[0]} x {entry.size_wh[1]}"
-        )
-    return np.asarray(image, dtype=np.uint8)

@@ -1,12 +1,21 @@
 """`triskel evaluate`: how good a model is on labelled images."""
 
-import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from triskel.commands.detect import (
+    DeviceOption,
+    MaximiseOption,
+    MirrorOption,
+    NetSizeOption,
+    PrecisionOption,
+    RotationsOption,
+    ThreadsOption,
+    detect_options,
+)
 from triskel.commands.show import OUT, progress_bars, say, table
 from triskel.errors import InputError
 
@@ -27,15 +36,20 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results; evaluation/MODEL-DATASET by default.")
     ] = None,
-    net_size: Annotated[
-        str, typer.Option("--net-size", help="Shorter side of the network's input, px, or a box: 656x368, -1x368.")
-    ] = "304",
+    net_size: NetSizeOption = "304",
     scales: Annotated[
         list[str] | None, typer.Option(help="Scales averaged; repeat it for settings side by side: 1 and 0.7,1,1.3.")
     ] = None,
-    mirror: Annotated[bool, typer.Option(help="Average with the mirrored picture: steadier, twice the time.")] = True,
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; CUDA where there is one by default.")] = None,
+    rotations: RotationsOption = "0",
+    mirror: MirrorOption = True,
+    precision: PrecisionOption = "auto",
+    device: DeviceOption = None,
+    threads: ThreadsOption = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="How joints become people; repeat it for methods side by side: greedy, bipartite, ..."),
+    ] = None,
+    maximise_positives: MaximiseOption = False,
     first: Annotated[int | None, typer.Option(help="Only that many images that have labelled people.")] = None,
     metric: Annotated[str, typer.Option(help="Which figures, with commas: oks, pck, pckh.")] = "oks,pck,pckh",
 ) -> None:
@@ -48,8 +62,17 @@ def evaluate(
     metrics = _metrics(metric)
     if first is not None and first < 1:
         raise InputError(f"--first is 1 or more, got {first}")
-    base: dict[str, Any] = {**_net_size(net_size), "mirror": mirror, "precision": precision, "device": device}
-    settings = _settings(scales or ["1", "0.7,1,1.3"], base)
+    options = {
+        "model": model,
+        "net_size": net_size,
+        "rotations": rotations,
+        "mirror": mirror,
+        "precision": precision,
+        "device": device,
+        "threads": threads,
+        "maximise_positives": maximise_positives,
+    }
+    settings = _settings(scales or ["1", "0.7,1,1.3"], method or ["greedy"], options)
     if out is not None and out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; give the name of a folder")
     read = read_dataset(dataset, images, first=first)
@@ -77,40 +100,22 @@ def _metrics(given: str) -> "tuple[Metric, ...]":
     return tuple(known for known in METRICS if known in wanted)
 
 
-def _net_size(given: str) -> dict[str, Any]:
-    """Return the options of `304` (shorter side) and `656x368` (box)."""
-    found = re.fullmatch(r"(-1|\d+)(?:x(-1|\d+))?", given)
-    if not found or (found[2] is None and found[1] == "-1"):
-        raise InputError(
-            f"--net-size is a shorter side, such as 304, or a box, such as 656x368 or -1x368; got {given!r}"
-        )
-    return {"short_side": int(found[1])} if found[2] is None else {"net_size": (int(found[1]), int(found[2]))}
-
-
-def _settings(scales: list[str], base: dict[str, Any]) -> "dict[str, DetectOptions]":
-    """Return the options of each setting by its name: `3 scales`, or the scales where two have as many."""
-    from triskel.detect2d import DetectOptions
-    from triskel.detect2d.options import Precision
-
-    if base["precision"] not in get_args(Precision):
-        raise InputError(f"--precision is {', '.join(get_args(Precision))}; got {base['precision']!r}")
-    factors = []
-    for given in scales:
-        try:
-            factors.append(tuple(float(part) for part in given.split(",")))
-        except ValueError as error:
-            raise InputError(f"--scales is numbers with commas, such as 0.7,1,1.3; got {given!r}") from error
-    if len(set(factors)) != len(factors):
-        raise InputError(f"--scales: each setting is given once, got {' and '.join(scales)}")
-    counts = [len(factor) for factor in factors]
-    made = {}
-    for factor in factors:
-        plural = "s" if len(factor) > 1 else ""
-        name = f"{len(factor)} scale{plural}"
-        if counts.count(len(factor)) > 1:
-            name = f"scale{plural} {','.join(f'{one:g}' for one in factor)}"
-        made[name] = DetectOptions(scales=factor, **base)
-    return made
+def _settings(scales: list[str], methods: list[str], options: dict[str, Any]) -> "dict[str, DetectOptions]":
+    """Return the options of each setting by its name: `3 scales`, with what tells it from others of that name."""
+    wanted = [(given, method) for given in scales for method in methods]
+    made = {(given, method): detect_options(scales=given, method=method, **options) for given, method in wanted}
+    if len({(one.scales, method) for (_, method), one in made.items()}) != len(wanted):
+        raise InputError(f"--scales and --method: each is given once, got {', '.join([*scales, *methods])}")
+    factors = {given: made[given, methods[0]].scales for given in scales}
+    counts = [len(factor) for factor in factors.values()]
+    named = {}
+    for (given, method), one in made.items():
+        count = len(factors[given])
+        name = f"{count} scale{'s' if count > 1 else ''}"
+        if counts.count(count) > 1:
+            name = f"scale{'s' if count > 1 else ''} {','.join(f'{factor:g}' for factor in factors[given])}"
+        named[name if len(methods) == 1 else f"{name}, {method}"] = one
+    return named
 
 
 def _show(evaluation: "Evaluation") -> None:

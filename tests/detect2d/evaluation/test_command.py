@@ -1,30 +1,15 @@
 """`triskel evaluate`: bad input is one line and status 2, and three scales are not worse than one."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from triskel import cli
-
 from .labels import annotation
 
 COCO = Path(__file__).resolve().parents[4] / "shared/data/coco"
 NAMES = ("nose", "left_shoulder", "right_shoulder")
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["triskel", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
@@ -45,10 +30,10 @@ def coco():
         (["--metric", "iou"], "--metric is of oks, pck, pckh, with commas; got 'iou'"),
         (["--metric", ","], "--metric is of oks, pck, pckh"),
         (["--scales", "1,big"], "--scales is numbers with commas, such as 0.7,1,1.3; got '1,big'"),
-        (["--scales", "1", "--scales", "1.0"], "--scales: each setting is given once, got 1 and 1.0"),
+        (["--scales", "1", "--scales", "1.0"], "--scales and --method: each is given once, got 1, 1.0, greedy"),
         (["--scales", "90"], "scales are one or more numbers from 0.1 to 4"),
-        (["--net-size", "wide"], "--net-size is a shorter side, such as 304, or a box"),
-        (["--precision", "int8"], "--precision is auto, float32, bfloat16; got 'int8'"),
+        (["--net-size", "wide"], "--net-size is a number such as 304, or a box"),
+        (["--precision", "int8"], "--precision is auto, float32 or bfloat16, got 'int8'"),
         (["--first", "0"], "--first is 1 or more, got 0"),
         (["--out", __file__], "test_command.py: is a file; give the name of a folder"),
         (["--images", "nowhere"], "nowhere: no such folder of images"),

@@ -130,7 +130,7 @@ def test_an_image_that_is_damaged_or_of_another_size_is_named(tmp_path, make_con
     config = write(tmp_path, [person(0, 1, 2)])
     data = load(config)
     cv2.imwrite(str(tmp_path / "images/a.png"), np.zeros((20, 20, 3), np.uint8))
-    with pytest.raises(InputError, match=r"a\.png: is 20 x 20 px, but its annotations say 64 x 48"):
+    with pytest.raises(InputError, match=r"a\.png: is 20 x 20 px, its annotations are for 64 x 48"):
         draw_sample(data, 0, layout_of(BODY_25), make_config(), np.random.default_rng(0))
     (tmp_path / "images/a.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"a\.png: cannot be read as an image"):
