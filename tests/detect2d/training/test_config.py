@@ -1,8 +1,16 @@
+from pathlib import Path
+
 import pytest
+import torch
 import yaml
 
 from triskel import ConfigError
+from triskel.detect2d.layout import layout_of
+from triskel.detect2d.networks import build_network, read_spec
 from triskel.detect2d.training.config import load_config
+from triskel.skeleton import load_skeleton
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples/training"
 
 GOOD = {"skeleton": "body_25", "network": "compact", "out": "runs/a", "datasets": [{"annotations": "coco.json"}]}
 
@@ -63,3 +71,16 @@ def test_an_unknown_skeleton_is_refused_with_those_there_are(tmp_path):
     config = load_config(write(tmp_path, skeleton="spider"))
     with pytest.raises(ConfigError, match=r"spider' is neither a file nor one of body_25"):
         config.load_skeleton()
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_example_configurations_build_their_networks(path):
+    text = yaml.safe_load(path.read_text())
+    if "datasets" not in text:  # a skeleton that one of the others uses
+        assert layout_of(load_skeleton(path)).mirrored_limbs()
+        return
+    config = load_config(path)
+    spec = config.network if isinstance(config.network, str) else read_spec(config.network, where="network")
+    with torch.device("meta"):
+        network = build_network(spec, layout_of(config.load_skeleton()))
+    assert sum(parameter.numel() for parameter in network.parameters()) > 1e5
