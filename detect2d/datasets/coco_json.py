@@ -186,7 +186,7 @@ def _image(
         keypoints = _keypoints(path, annotation, joints, size_wh, outside)
         box = _box(path, annotation)
         if keypoints is None or annotation.get("iscrowd"):
-            unlabelled += _outlines(annotation, box)
+            unlabelled += _outlines(path, annotation, box, size_wh)
             continue
         people.append(keypoints)
         boxes.append(box)
@@ -244,13 +244,35 @@ def _box(path: Path, annotation: dict[str, Any]) -> list[float]:
     return [float(side) for side in box]
 
 
-def _outlines(annotation: dict[str, Any], box: list[float]) -> list[Polygon]:
-    """Return the outlines of what has no keypoints: its polygons, or its box where it has none (or a bitmap)."""
+def _outlines(path: Path, annotation: dict[str, Any], box: list[float], size_wh: tuple[int, int]) -> list[Polygon]:
+    """Return the outlines of what has no keypoints: of its polygons or bitmap, or its box where it has neither."""
     segmentation = annotation.get("segmentation")
-    if isinstance(segmentation, list) and segmentation and all(isinstance(one, list) for one in segmentation):
-        return [np.array(one[: len(one) // 2 * 2], dtype=np.float64).reshape(-1, 2) for one in segmentation]
+    try:
+        if isinstance(segmentation, list) and segmentation:
+            return [np.array(one[: len(one) // 2 * 2], dtype=np.float64).reshape(-1, 2) for one in segmentation]
+        if isinstance(segmentation, dict):
+            return _bitmap_outlines(segmentation, size_wh)
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: segmentation of {_name(annotation)} cannot be read: {error}") from error
     x, y, width, height = box
     return [np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])]
+
+
+def _bitmap_outlines(segmentation: dict[str, Any], size_wh: tuple[int, int]) -> list[Polygon]:
+    """Return the outlines of a run-length encoded bitmap, as COCO's crowds have it."""
+    from pycocotools import mask
+
+    height, width = segmentation["size"]
+    if (width, height) != size_wh:
+        raise ValueError(f"a bitmap of {width} x {height} px in an image of {size_wh[0]} x {size_wh[1]}")
+    counts = segmentation["counts"]
+    if isinstance(counts, list):
+        if min(counts, default=0) < 0 or sum(counts) != width * height:
+            raise ValueError(f"its runs do not fill {width} x {height} px")
+        segmentation = mask.frPyObjects(segmentation, height, width)
+    bitmap = np.ascontiguousarray(mask.decode(segmentation))
+    contours, _ = cv2.findContours(bitmap, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [np.asarray(contour, dtype=np.float64).reshape(-1, 2) for contour in contours]
 
 
 def _check_files(path: Path, images: Sequence[LabelledImage]) -> None:

@@ -21,6 +21,9 @@ def annotation(number, image=1, **changes):
     } | changes  # fmt: skip
 
 
+CROWD = annotation(5, iscrowd=1)
+
+
 @pytest.fixture
 def write(tmp_path):
     """Return the function that writes a data set of three images; keyword arguments replace parts of the file."""
@@ -69,7 +72,7 @@ def test_crowds_and_people_without_labels_are_outlines(write):
         write(
             annotations=[
                 annotation(1),
-                annotation(2, iscrowd=1, segmentation={"size": [24, 32], "counts": [1, 2]}),
+                annotation(2, iscrowd=1),
                 annotation(3, keypoints=[0] * 6, segmentation=[polygon]),
                 {"id": 4, "image_id": 1, "bbox": [0, 0, 5, 5]},
             ]
@@ -80,6 +83,16 @@ def test_crowds_and_people_without_labels_are_outlines(write):
     assert [len(outline) for outline in image.unlabelled] == [4, 3, 4]
     np.testing.assert_array_equal(image.unlabelled[0], [[1, 2], [11, 2], [11, 22], [1, 22]])
     np.testing.assert_array_equal(image.unlabelled[1], np.reshape(polygon, (3, 2)))
+
+
+def test_a_crowd_of_a_bitmap_is_outlined_as_it_is(write):
+    """COCO's crowds are run-length encoded, column by column; their box would hide labelled people beside them."""
+    bitmap = np.zeros((24, 32), np.uint8)
+    bitmap[4:10, 6:13] = 1
+    runs = np.diff(np.flatnonzero(np.diff(np.r_[2, bitmap.T.ravel(), 2])))
+    crowd = annotation(2, iscrowd=1, bbox=[0, 0, 32, 24], segmentation={"size": [24, 32], "counts": runs.tolist()})
+    (outline,) = read_dataset(write(annotations=[annotation(1), crowd])).images[0].unlabelled
+    assert (outline.min(axis=0).tolist(), outline.max(axis=0).tolist()) == ([6, 4], [12, 9])
 
 
 def test_keypoints_outside_are_unlabelled_and_said_once(write, caplog):
@@ -112,6 +125,9 @@ def test_keypoints_outside_are_unlabelled_and_said_once(write, caplog):
         ({"annotations": [annotation(5, image="x")]}, "annotation 5 has no 'image_id' of type int, got 'x'"),
         ({"annotations": [annotation(5, bbox=[1, 2])]}, "bbox of annotation 5"),
         ({"annotations": [1]}, "'annotations' is not a list of objects"),
+        ({"annotations": [CROWD | {"segmentation": {"size": [24, 32], "counts": [1, 2]}}]}, "runs do not fill 32 x 24"),
+        ({"annotations": [CROWD | {"segmentation": {"size": [9, 9], "counts": [81]}}]}, "a bitmap of 9 x 9 px in an"),
+        ({"annotations": [CROWD | {"segmentation": [["a", "b"]]}]}, "segmentation of annotation 5 cannot be read"),
         ({"images": [{"id": 1, "file_name": "1.png", "width": "wide", "height": 3}]}, "image 1 has no 'width'"),
         ({"images": [GONE], "annotations": [annotation(5)]}, r"1 of 1 images are missing, first .*gone\.png"),
     ],
