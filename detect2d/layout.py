@@ -75,6 +75,17 @@ class PafLayout:
                 chosen.append(k)
         return tuple(sorted(chosen))
 
+    @property
+    def pieces(self) -> tuple[tuple[str, ...], ...]:
+        """Return the joints that limbs connect, group by group: more than one group, and people come out in pieces."""
+        of = list(range(len(self.skeleton)))
+        for a, b in self.limbs:
+            of = [of[a] if group == of[b] else group for group in of]
+        return tuple(
+            tuple(joint for joint, group in zip(self.skeleton.joints, of, strict=True) if group == one)
+            for one in sorted(set(of))
+        )
+
     def mirrored_limbs(self) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Return, for each limb, the limb it becomes in a mirrored image, and the sign its direction gets.
 

@@ -84,7 +84,7 @@ def resolve_precision(wanted: Precision, device: torch.device) -> Literal["float
     if wanted != "auto":
         return wanted
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     # torch has no public question for this; without an answer float32 is right everywhere.
     checks = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
     return "bfloat16" if any(check is not None and check() for check in checks) else "float32"

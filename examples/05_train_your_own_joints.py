@@ -105,7 +105,7 @@ def main():
     )
     dataset = read_dataset(out / "val")
     scores = evaluate([("tricycles it has not seen", detector)], dataset)
-    print(f"loss {result.loss:.1f}; AP {100 * scores.settings[0].scores.oks['body'].ap:.0f} on images it has not seen")
+    print(f"loss {result.loss:.1f}; AP {100 * scores.runs[0].scores.oks['body'].ap:.0f} on images it has not seen")
     image = cv2.imread(str(dataset.images[0].path))
     (found,) = detector([np.ascontiguousarray(image[..., ::-1])])
     for one in found.keypoints:

@@ -24,6 +24,7 @@ from triskel.camera import Camera, LensModel, Rig
 from triskel.errors import ConfigError
 from triskel.files import write_text
 from triskel.rigid import Rigid
+from triskel.schema import first_problem
 
 FORMAT = "triskel-rig"
 
@@ -52,14 +53,6 @@ class _RigEntry(_Strict):
     format: Literal["triskel-rig"]
     version: Literal[1]
     cameras: list[_CameraEntry]
-
-
-def first_problem(error: ValidationError) -> str:
-    """Return the first complaint of a pydantic error as `key.path: what`, one line."""
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"]) or "the whole file"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {problem['msg']}{more}"
 
 
 def is_native_rig(data: object) -> bool:

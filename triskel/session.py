@@ -27,7 +27,8 @@ from triskel.camera import Rig
 from triskel.errors import SessionError
 from triskel.files import write_text
 from triskel.motion import Detections2D, Motion3D
-from triskel.rig_file import first_problem, load_native_rig, save_rig
+from triskel.rig_file import load_native_rig, save_rig
+from triskel.schema import first_problem
 
 SESSION_FILE, RIG_FILE, FRAMES_FILE = "session.yaml", "rig.yaml", "frames.parquet"
 KEYPOINTS_2D_FILE, KEYPOINTS_3D_FILE, VIDEOS = "keypoints2d.parquet", "keypoints3d.parquet", "videos"

@@ -1,5 +1,6 @@
 """Joint sets by name: what the J axis of an array of keypoints means."""
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -83,7 +84,9 @@ class Skeleton:
 
 
 def _mirror(joint: str) -> str:
-    """Return the name of the same joint on the other side; names start with L or R and a capital."""
+    """Return the name of the same joint on the other side: `RKnee` for `LKnee`, `right_knee` for `left_knee`."""
+    if found := re.match(r"(left|right)(?=[_ -]|[A-Z])", joint):
+        return ("right" if found[1] == "left" else "left") + joint[found.end() :]
     if len(joint) > 1 and joint[0] in "LR" and joint[1].isupper():
         return ("R" if joint[0] == "L" else "L") + joint[1:]
     return joint
@@ -92,7 +95,7 @@ def _mirror(joint: str) -> str:
 def make_skeleton(
     name: str, joints: tuple[str, ...], limbs: tuple[tuple[int, int], ...], colours: tuple[Colour, ...] | None = None
 ) -> Skeleton:
-    """Build a skeleton, pairing joints called L... and R..., with a colour circle where no colours are given."""
+    """Build a skeleton, pairing joints of left and right by name, with a colour circle where no colours are given."""
     index = {joint: i for i, joint in enumerate(joints)}
     flips = tuple(index.get(_mirror(joint), i) for i, joint in enumerate(joints))
     return Skeleton(name, joints, limbs, flips, colours or _colour_circle(len(joints)))
@@ -109,7 +112,7 @@ def load_skeleton(path: str | Path) -> Skeleton:
     """Read a joint set of your own from YAML.
 
     Keys: `name`, `joints`, `limbs` (pairs of joint names); optional `colours` (RGB triples), `flips` (pairs of joints
-    that swap in a mirror; by default those called L... and R...), `sigmas` (joint: spread, all joints or none),
+    that swap in a mirror; by default LKnee and RKnee, left_knee and right_knee), `sigmas` (joint: spread, all or none),
     `means` (joint: list of the joints it is the mean of), `redundant` (pairs of joint names).
 
     Raises:
@@ -222,7 +225,10 @@ def _body(name: str, joints: tuple[str, ...]) -> Skeleton:
         if joint in joints and "Nose" in joints
     )
     sigmas = tuple(_SPREAD.get(joint, _SPREAD.get(joint[1:], 0)) for joint in joints)
-    return replace(make_skeleton(name, joints, tuple(limbs), colours), sigmas=sigmas, means=means)
+    # Without a neck nothing that is drawn joins the head to the body.
+    ears = [(joints.index(f"{side}Ear"), joints.index(f"{side}Shoulder")) for side in "LR" if "Neck" not in joints]
+    made = make_skeleton(name, joints, tuple(limbs), colours)
+    return replace(made, sigmas=sigmas, means=means, redundant=tuple(ears))
 
 
 def _hand(name: str, prefix: str) -> Skeleton:

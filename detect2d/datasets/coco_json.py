@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.errors import InputError
+from triskel.images import read_image_bgr
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +191,7 @@ def _image(
             continue
         people.append(keypoints)
         boxes.append(box)
-        areas.append(float(annotation.get("area") or box[2] * box[3]))
+        areas.append(_area(path, annotation, box))
     return LabelledImage(
         id=entry["id"],
         path=folder / _get(path, entry, "file_name", str),
@@ -239,18 +240,29 @@ def _box(path: Path, annotation: dict[str, Any]) -> list[float]:
             raise InputError(f"{path}: {_name(annotation)} has neither a bbox nor labelled keypoints")
         low, high = points.min(axis=0), points.max(axis=0)
         return [*low.tolist(), *(high - low + 1).tolist()]
-    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(side, int | float) for side in box):
+    numbers = isinstance(box, list) and len(box) == 4 and all(isinstance(side, int | float) for side in box)
+    if not numbers or not np.isfinite(box).all():
         raise InputError(f"{path}: bbox of {_name(annotation)} is x, y, width, height, got {box!r}")
     return [float(side) for side in box]
+
+
+def _area(path: Path, annotation: dict[str, Any], box: list[float]) -> float:
+    """Return the annotation's area, or that of its box where it has none."""
+    area = annotation.get("area") or box[2] * box[3]
+    if not isinstance(area, int | float) or not np.isfinite(area) or area < 0:
+        raise InputError(f"{path}: area of {_name(annotation)} is a number of square px, got {area!r}")
+    return float(area)
 
 
 def _outlines(path: Path, annotation: dict[str, Any], box: list[float], size_wh: tuple[int, int]) -> list[Polygon]:
     """Return the outlines of what has no keypoints: of its polygons or bitmap, or its box where it has neither."""
     segmentation = annotation.get("segmentation")
     try:
-        if isinstance(segmentation, list) and segmentation:
-            return [np.array(one[: len(one) // 2 * 2], dtype=np.float64).reshape(-1, 2) for one in segmentation]
-        if isinstance(segmentation, dict):
+        if isinstance(segmentation, list):
+            polygons = [np.array(one[: len(one) // 2 * 2], dtype=np.float64).reshape(-1, 2) for one in segmentation]
+            if whole := [one for one in polygons if len(one) >= 3 and np.isfinite(one).all()]:
+                return whole
+        elif isinstance(segmentation, dict):
             return _bitmap_outlines(segmentation, size_wh)
     except (TypeError, ValueError, KeyError) as error:
         raise InputError(f"{path}: segmentation of {_name(annotation)} cannot be read: {error}") from error
@@ -260,8 +272,6 @@ def _outlines(path: Path, annotation: dict[str, Any], box: list[float], size_wh:
 
 def _bitmap_outlines(segmentation: dict[str, Any], size_wh: tuple[int, int]) -> list[Polygon]:
     """Return the outlines of a run-length encoded bitmap, as COCO's crowds have it."""
-    from pycocotools import mask
-
     height, width = segmentation["size"]
     if (width, height) != size_wh:
         raise ValueError(f"a bitmap of {width} x {height} px in an image of {size_wh[0]} x {size_wh[1]}")
@@ -269,8 +279,13 @@ def _bitmap_outlines(segmentation: dict[str, Any], size_wh: tuple[int, int]) -> 
     if isinstance(counts, list):
         if min(counts, default=0) < 0 or sum(counts) != width * height:
             raise ValueError(f"its runs do not fill {width} x {height} px")
-        segmentation = mask.frPyObjects(segmentation, height, width)
-    bitmap = np.ascontiguousarray(mask.decode(segmentation))
+        # Runs of 0 and 1 in turn, column by column.
+        runs = np.repeat((np.arange(len(counts)) % 2).astype(np.uint8), counts)
+        bitmap = np.ascontiguousarray(runs.reshape(width, height).T)
+    else:
+        from pycocotools import mask
+
+        bitmap = np.ascontiguousarray(mask.decode(segmentation))
     contours, _ = cv2.findContours(bitmap, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return [np.asarray(contour, dtype=np.float64).reshape(-1, 2) for contour in contours]
 
@@ -281,19 +296,17 @@ def _check_files(path: Path, images: Sequence[LabelledImage]) -> None:
         raise InputError(f"{path}: {len(missing)} of {len(images)} images are missing, first {missing[0]}")
 
 
-def read_image_bgr(image: LabelledImage) -> NDArray[np.uint8]:
+def read_labelled_image(image: LabelledImage) -> NDArray[np.uint8]:
     """Read a labelled image as (H, W, 3) BGR, in the orientation of its pixels, which is that of its labels.
 
     Raises:
         InputError: the file is no image, or has another size than its annotations say.
     """
-    pixels = cv2.imread(str(image.path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if pixels is None:
-        raise InputError(f"{image.path}: cannot be read as an image; replace the file or take it out of the data set")
+    pixels = read_image_bgr(image.path, upright=False)
     size_wh = pixels.shape[1], pixels.shape[0]
     if size_wh != image.size_wh:
         raise InputError(
             f"{image.path}: is {size_wh[0]} x {size_wh[1]} px, its annotations are for {image.size_wh[0]} x "
             f"{image.size_wh[1]}; give the images that were labelled"
         )
-    return np.asarray(pixels, dtype=np.uint8)
+    return pixels

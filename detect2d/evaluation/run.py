@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.detect2d.datasets import KeypointDataset, LabelledImage, read_image_bgr
+from triskel.detect2d.datasets import KeypointDataset, LabelledImage, read_labelled_image
 from triskel.detect2d.evaluation.ground_truth import GroundTruth, read_ground_truth
 from triskel.detect2d.evaluation.oks import DEFAULT_SIGMA
 from triskel.detect2d.evaluation.score import METRICS, Metric, Scores, joint_groups, score
@@ -110,7 +110,7 @@ def detect_all(
     found: dict[int, People2D] = {}
     seconds = 0.0
     for batch in _batches(dataset.images):
-        images = [np.ascontiguousarray(read_image_bgr(dataset.images[i])[..., ::-1]) for i in batch]
+        images = [np.ascontiguousarray(read_labelled_image(dataset.images[i])[..., ::-1]) for i in batch]
         if not found:
             detector(images)
         started = time.perf_counter()

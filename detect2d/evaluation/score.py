@@ -26,7 +26,7 @@ class JointGroup:
     """Joints that are scored together.
 
     Attributes:
-        name: `body` (or `all`, for what has no feet), `foot`.
+        name: `foot`, and `body` for all that is no foot, of whatever the skeleton is of.
         joints: position in the skeleton to position in the data set.
     """
 

@@ -5,9 +5,10 @@ The defaults are those of BODY_25 as released: 4 stages of part affinity fields,
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from triskel.errors import ConfigError
+from triskel.schema import StrictModel
 
 Stage = Literal["paf", "cm", "both"]
 Block = Literal["dense3", "plain7", "plain3"]
@@ -17,21 +18,7 @@ Four = tuple[Width, Width, Width, Width]
 FourCounts = tuple[Count, Count, Count, Count]
 
 
-class _Strict(BaseModel):
-    """Frozen, and an unknown key is an error that lists the known ones."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, data: object) -> object:
-        unknown = sorted(str(key) for key in set(data) - set(cls.model_fields)) if isinstance(data, dict) else []
-        if unknown:
-            raise ValueError(f"unknown key {', '.join(unknown)}; known are {', '.join(cls.model_fields)}")
-        return data
-
-
-class ResidualSpec(_Strict):
+class ResidualSpec(StrictModel):
     """The compact backbone: residual blocks of two 3 x 3 convolutions at strides 2, 4, 8 and 16, with BatchNorm.
 
     The coarsest level gives the wide view that a limb across the picture needs at a quarter of the cost; it is brought
@@ -48,7 +35,7 @@ class ResidualSpec(_Strict):
     features: Width = 128
 
 
-class NetworkSpec(_Strict):
+class NetworkSpec(StrictModel):
     """A PAF network, all but its keypoints: section 3.1 of the paper, open in every number.
 
     Each stage sees the image features and the latest maps of either kind, so `paf` stages before `cm` stages are

@@ -117,7 +117,8 @@ def connect(
     members, total, limbs = assemble(pairs, values, score, part_of, J)
     counted = np.ones(J, np.bool_)
     counted[list(layout.uncounted)] = False
-    return keep_people(members, total, limbs, xy, score, counted, options.fewest_parts, options.least_score, stride)
+    fewest = min(options.fewest_parts, int(counted.sum()))  # a joint set may have only two
+    return keep_people(members, total, limbs, xy, score, counted, fewest, options.least_score, stride)
 
 
 def _choose(

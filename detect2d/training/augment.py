@@ -12,6 +12,10 @@ BORDER_BGR = (128, 128, 128)
 """What lies outside the image: grey, which says nothing."""
 
 
+LEAST_FOCUS_PX = 24.0
+"""Smaller people are enlarged as if they had this size: beyond, a crop is a few pixels of blur."""
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """A crop of an image.
@@ -72,7 +76,7 @@ def random_view(
         middle = (np.array(size_wh) * scale - 1) / 2
     else:
         centre, middle = focus_box[:2] + focus_box[2:] / 2, np.full(2, (crop - 1) / 2)
-        scale = config.target * crop / max(focus_box[2:].max(), 1.0)
+        scale = config.target * crop / max(focus_box[2:].max(), LEAST_FOCUS_PX)
     # Every number is drawn in every case, so that one setting does not shift the randomness of the others.
     scale *= rng.uniform(*config.scale)
     angle = np.deg2rad(rng.uniform(-config.rotation_deg, config.rotation_deg))

@@ -4,6 +4,7 @@ Nothing has to be remembered between steps, so a training that was killed goes o
 seen, and the number of processes that prepare them changes nothing.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from triskel.detect2d.layout import PafLayout
 from triskel.detect2d.training.config import TrainConfig
-from triskel.detect2d.training.samples import TrainingSet, draw_sample
+from triskel.detect2d.training.samples import Sample, TrainingSet, draw_sample
 from triskel.errors import TriskelError
 
 _CHOICE, _ORDER, _VIEW = 0, 1, 2  # separate streams of random numbers
@@ -85,18 +86,34 @@ class Batches(Dataset[Batch]):
             for i, unit in enumerate(self.units(step))
             if i % self.world == self.rank
         ]
-        people = max(1, *(len(sample.keypoints) for sample in samples))
-        keypoints = np.full((len(samples), people, len(self.layout.skeleton), 2), np.nan, np.float32)
-        for i, sample in enumerate(samples):
-            keypoints[i, : len(sample.keypoints)] = sample.keypoints
-        images = np.stack([sample.image_bgr for sample in samples]).transpose(0, 3, 1, 2)
-        return Batch(
-            torch.from_numpy(np.ascontiguousarray(images)),
-            torch.from_numpy(keypoints),
-            torch.from_numpy(np.stack([sample.cells for sample in samples])),
-            torch.from_numpy(one.confidence),
-            torch.from_numpy(one.affinity),
-        )
+        return _batch(samples, one)
+
+
+def _batch(samples: Sequence[Sample], dataset: TrainingSet) -> Batch:
+    """Put samples of one data set together; those with fewer people are filled up with nobody."""
+    people = max(len(sample.keypoints) for sample in samples)
+    J = len(dataset.confidence) - 1
+    keypoints = np.full((len(samples), max(people, 1), J, 2), np.nan, np.float32)
+    for i, sample in enumerate(samples):
+        keypoints[i, : len(sample.keypoints)] = sample.keypoints
+    images = np.stack([sample.image_bgr for sample in samples]).transpose(0, 3, 1, 2)
+    return Batch(
+        torch.from_numpy(np.ascontiguousarray(images)),
+        torch.from_numpy(keypoints),
+        torch.from_numpy(np.stack([sample.cells for sample in samples])),
+        torch.from_numpy(dataset.confidence),
+        torch.from_numpy(dataset.affinity),
+    )
+
+
+def whole_set(dataset: TrainingSet, layout: PafLayout, config: TrainConfig, *, size: int) -> Iterator[Batch]:
+    """Yield a data set once, in batches of `size` and a smaller last one, not varied: at the middle of the scales."""
+    middle = math.sqrt(config.augment.scale[0] * config.augment.scale[1])
+    plain = {"scale": (middle, middle), "rotation_deg": 0.0, "shift_px": 0.0, "flip": 0.0, "colour": 0.0}
+    still = config.model_copy(update={"augment": config.augment.model_copy(update=plain)})
+    for start in range(0, len(dataset.units), size):
+        units = range(start, min(start + size, len(dataset.units)))
+        yield _batch([draw_sample(dataset, i, layout, still, np.random.default_rng(0)) for i in units], dataset)
 
 
 @lru_cache(maxsize=8)

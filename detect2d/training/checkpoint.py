@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -17,7 +17,7 @@ from triskel.files import atomic_path
 STATE_FILE = "state.pt"
 
 # What may change when a training goes on: it touches neither the network nor the batches seen so far.
-_MAY_CHANGE = {"out", "steps", "device", "workers", "checkpoint_every", "log_every", "validation", "precision"}
+_MAY_CHANGE = {"out", "steps", "device", "workers", "checkpoint_every", "log_every", "precision"}
 
 
 @dataclass
@@ -26,11 +26,20 @@ class Progressed:
 
     Attributes:
         step: steps done.
-        best: the least loss that a checkpoint has had.
+        best: the least loss that a regular checkpoint has had.
+        loss_sum: losses of the steps since the last regular checkpoint, summed ...
+        loss_steps: ... and their number: after an interrupt between two checkpoints the mean goes on.
     """
 
     step: int = 0
     best: float = float("inf")
+    loss_sum: float = 0.0
+    loss_steps: int = 0
+
+    @property
+    def mean_loss(self) -> float:
+        """Return the mean loss since the last regular checkpoint."""
+        return self.loss_sum / max(self.loss_steps, 1)
 
 
 def save_state(
@@ -71,7 +80,7 @@ def load_state(
         optimiser.load_state_dict(state["optimiser"])
     except (RuntimeError, ValueError, KeyError) as error:
         raise InputError(f"{path}: does not fit the network: {' '.join(str(error).split())[:200]}") from error
-    return Progressed(step=state["step"], best=state["best"])
+    return Progressed(**{field.name: state[field.name] for field in fields(Progressed)})
 
 
 def _read(path: Path, device: torch.device) -> dict[str, Any]:
@@ -81,7 +90,8 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
     except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{path}: damaged, cannot be read: {reason}") from error
-    if not isinstance(state, dict) or state.get("format") != "triskel-training":
+    needed = {"settings", "network", "optimiser", *(field.name for field in fields(Progressed))}
+    if not isinstance(state, dict) or state.get("format") != "triskel-training" or needed - set(state):
         raise InputError(f"{path}: is no state of a training")
     return state
 

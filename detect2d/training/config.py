@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 
 from triskel.errors import ConfigError
-from triskel.rig_file import first_problem
+from triskel.schema import StrictModel, first_problem
 from triskel.skeleton import SKELETONS, Skeleton, get_skeleton, load_skeleton
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -18,27 +18,15 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, data: Any) -> Any:  # noqa: ANN401 - whatever the YAML holds
-        """Name the keys there are when one is unknown: typing mistakes are the commonest."""
-        unknown = sorted(set(map(str, data)) - set(cls.model_fields)) if isinstance(data, dict) else []
-        if unknown:
-            raise ValueError(f"unknown key {unknown[0]!r}; known are {', '.join(cls.model_fields)}")
-        return data
-
-
-class DatasetConfig(_Part):
+class DatasetConfig(StrictModel):
     """One data set.
 
     Attributes:
         annotations: COCO-format JSON, or a folder with `keypoints.json`; relative to the configuration file.
         images: folder of images; `images` beside the annotations when left out.
         probability: share of the batches that come from this set; they are scaled to sum to 1.
-        joints: joints of the skeleton that are trained by this set; all that it labels when left out.
+        joints: joints of the skeleton that are trained by this set, and the limbs that end in one of them; all that it
+            labels when left out.
         rename: the set's name of a joint to the skeleton's, where spelling does not match them; "" leaves one out.
         first: use only that many images, the first with labelled people.
     """
@@ -47,15 +35,15 @@ class DatasetConfig(_Part):
     images: Path | None = None
     probability: Positive = 1.0
     joints: tuple[str, ...] | None = None
-    rename: dict[str, str] = {}
+    rename: dict[str, str] = Field(default_factory=dict)
     first: Count | None = None
 
 
-class AugmentConfig(_Part):
+class AugmentConfig(StrictModel):
     """How training images are varied (section 5 of the paper's experiments; the seed system's ranges).
 
     Attributes:
-        focus: `person` puts one labelled person of the image at the centre, `target` of the crop tall before scaling;
+        focus: `person` puts one labelled person's box at the centre, `target` of the crop tall before scaling;
             `image` fits the whole image into the crop, as the detector sees it.
         target: height (or width, if larger) of the person in focus, as a share of the crop.
         scale: least and greatest factor.
@@ -81,7 +69,7 @@ class AugmentConfig(_Part):
         return scale
 
 
-class TargetConfig(_Part):
+class TargetConfig(StrictModel):
     """Width of the ground truth, network input px.
 
     Attributes:
@@ -96,7 +84,7 @@ class TargetConfig(_Part):
     round_ends: bool = True
 
 
-class OptimiserConfig(_Part):
+class OptimiserConfig(StrictModel):
     """AdamW and its learning rate over the steps.
 
     Attributes:
@@ -115,12 +103,23 @@ class OptimiserConfig(_Part):
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
     warmup: Annotated[int, Field(ge=0)] = 0
     schedule: Literal["step", "cosine"] = "step"
-    milestones: tuple[Count, ...] = (200_000, 300_000, 360_000, 420_000, 480_000, 540_000, 600_000, 700_000, 800_000)
+    milestones: tuple[Count, ...] = (
+        200_000,
+        300_000,
+        360_000,
+        420_000,
+        480_000,
+        540_000,
+        600_000,
+        700_000,
+        800_000,
+        900_000,
+    )
     factor: Annotated[float, Field(gt=0, le=1)] = 0.5
     clip: Positive | None = None
 
 
-class TrainConfig(_Part):
+class TrainConfig(StrictModel):
     """A whole training.
 
     Attributes:

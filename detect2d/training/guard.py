@@ -21,7 +21,7 @@ class LossGuard:
         """Take the loss of a step.
 
         Args:
-            step: counted from 0.
+            step: steps done.
             loss: of the step.
             saved: where the last good state is, for the message.
 
@@ -30,7 +30,7 @@ class LossGuard:
         """
         advice = f"{saved}; lower optimiser.lr, set optimiser.clip, or look at the labels in batch.png"
         if not math.isfinite(loss):
-            raise JobError(f"the loss became {loss} at step {step}: training stopped, {advice}")
+            raise JobError(f"the loss or its gradient became {loss} at step {step}: training stopped, {advice}")
         self.seen += 1
         self.smoothed = loss if math.isnan(self.smoothed) else _SMOOTHING * self.smoothed + (1 - _SMOOTHING) * loss
         self.least = min(self.least, self.smoothed)

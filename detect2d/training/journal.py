@@ -3,15 +3,12 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from triskel.errors import InputError
 from triskel.files import atomic_path
-
-if TYPE_CHECKING:
-    pass
 
 LOG_FILE, CURVE_FILE, BATCH_FILE, TENSORBOARD = "log.csv", "loss.png", "batch.png", "tensorboard"
 

@@ -8,6 +8,7 @@ written whole, so a kill at any time leaves the last complete ones.
 import contextlib
 import logging
 import math
+import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -22,9 +23,9 @@ from torch import Tensor, nn
 from triskel.detect2d.layout import PafLayout, layout_of
 from triskel.detect2d.networks import PoseNetwork, build_network, read_spec
 from triskel.detect2d.replicas import resolve_precision
-from triskel.detect2d.training.batches import Batch, Batches, iterate
+from triskel.detect2d.training.batches import Batch, Batches, iterate, whole_set
 from triskel.detect2d.training.checkpoint import STATE_FILE, Progressed, load_state, save_state
-from triskel.detect2d.training.config import AugmentConfig, TrainConfig
+from triskel.detect2d.training.config import TrainConfig
 from triskel.detect2d.training.guard import LossGuard
 from triskel.detect2d.training.journal import BATCH_FILE, Entry, Journal
 from triskel.detect2d.training.loss import Mask, stage_losses
@@ -160,13 +161,14 @@ def _prepare(config: TrainConfig, here: Team, *, resume: bool) -> _Training:
     focus = config.augment.focus
     sets = [load_training_set(one, layout, focus=focus) for one in config.datasets]
     validation = tuple(load_training_set(one, layout, focus=focus) for one in config.validation)
-    network = _build(config, layout).to(here.device)
+    _warn_of_pieces(layout)
+    network = _build(config, layout, resume=resume).to(here.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # the stub knows no modules here
     optimiser = make_optimiser(network, config.optimiser)
     progressed = load_state(state, network, optimiser, config, here.device) if resume else Progressed()
     half = resolve_precision(config.precision, here.device) == "bfloat16"
     if here.device.type == "cuda":
-        torch.backends.cudnn.deterministic = True  # going on after a kill gives the same numbers
+        torch.backends.cudnn.deterministic = True  # as far as the device allows; on a processor it is exact
         if here.world > 1:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     model = here.wrap(SupervisedNetwork(network, layout, config, half=half).to(here.device))
@@ -174,13 +176,25 @@ def _prepare(config: TrainConfig, here: Team, *, resume: bool) -> _Training:
     return _Training(config, here, layout, network, model, optimiser, batches, validation, progressed)
 
 
-def _build(config: TrainConfig, layout: PafLayout) -> PoseNetwork:
-    """Build the network, the same for the same seed."""
+def _warn_of_pieces(layout: PafLayout) -> None:
+    """Say so where the limbs cannot hold a person together: the training would go well, and the parse would not."""
+    if layout.limbs and len(layout.pieces) > 1:
+        pieces = "; ".join(" ".join(piece) for piece in layout.pieces)
+        log.warning(
+            "the limbs of %s leave its joints in %d pieces, and so every person found: %s; add limbs or redundant",
+            layout.skeleton.name,
+            len(layout.pieces),
+            pieces,
+        )
+
+
+def _build(config: TrainConfig, layout: PafLayout, *, resume: bool) -> PoseNetwork:
+    """Build the network, the same for the same seed; one that goes on gets its weights from the state."""
     what = config.network if isinstance(config.network, str) else read_spec(config.network, where="network")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = build_network(what, layout)
-    if config.start_from is not None:
+    if config.start_from is not None and not resume:
         start_from(network, layout, config.start_from, partially=config.start_partially)
     return network
 
@@ -199,6 +213,7 @@ def _journal(training: _Training) -> "Iterator[Journal | None]":
 def _stop_on_signal(*, alone: bool) -> Iterator[list[int]]:
     """Yield a list that gets the signal (interrupt, terminate) that asks to stop after the step at hand.
 
+    A second one ends the process at once; the state on disk is whole at any time.
     Several processes would stop at different steps and wait for each other for ever, so they end as signals end them.
     """
     asked: list[int] = []
@@ -206,10 +221,16 @@ def _stop_on_signal(*, alone: bool) -> Iterator[list[int]]:
         yield asked
         return
     before = {}
+
+    def ask(caught: int, _frame: object) -> None:
+        if asked:
+            os.kill(os.getpid(), signal.SIGKILL)
+        asked.append(caught)
+
     # Only the main thread may set handlers; elsewhere signals go to whoever runs the program.
     with contextlib.suppress(ValueError):
         for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, lambda caught, _frame: asked.append(caught))
+            before[number] = signal.signal(number, ask)
     try:
         yield asked
     finally:
@@ -220,9 +241,7 @@ def _stop_on_signal(*, alone: bool) -> Iterator[list[int]]:
 def _run(training: _Training, journal: Journal | None, stop: Sequence[int], progress: TrainProgress) -> None:
     """Do the steps that are left."""
     config, done, leads = training.config, training.progressed, training.team.leads
-    guard = LossGuard()
-    pace = _Pace(config)
-    stages = torch.zeros(1)
+    guard, pace = LossGuard(), _Pace(config.batch)
     training.model.train()
     for batch in iterate(training.batches, range(done.step, config.steps), workers=training.workers):
         if leads and done.step == 0:
@@ -230,25 +249,34 @@ def _run(training: _Training, journal: Journal | None, stop: Sequence[int], prog
         rate = learning_rate(config.optimiser, done.step, config.steps)
         stages = _step(training, _to(batch, training.team.device), rate)
         loss = float(stages.sum())
+        guard.watch(done.step + 1, loss, saved=_saved(config))
         done.step += 1
-        guard.watch(done.step - 1, loss, saved=_saved(config))
-        pace.add(loss)
+        done.loss_sum, done.loss_steps = done.loss_sum + loss, done.loss_steps + 1
+        pace.add(stages)
         if leads:
             progress(done.step, config.steps, loss=guard.smoothed, images_per_s=pace.images_per_s)
-        at_end = done.step == config.steps or bool(stop)
-        checkpoint = done.step % config.checkpoint_every == 0 or at_end
-        if checkpoint or done.step % config.log_every == 0:
-            validation = _validate(training) if checkpoint and training.validation else math.nan
-            if journal is not None:
-                entry = Entry(done.step, pace.mean_loss, validation, rate, pace.images_per_s)
-                journal.write(entry, stages.tolist())
-            if checkpoint and leads:
-                _checkpoint(training, pace.since_checkpoint() if math.isnan(validation) else validation, journal)
-            if checkpoint:
-                training.team.wait()
-            pace.restart()
+        regular = done.step % config.checkpoint_every == 0 or done.step == config.steps
+        if regular or stop or done.step % config.log_every == 0:
+            _look_up(training, journal, pace, rate, regular=regular, stopping=bool(stop))
+            pace = _Pace(config.batch)
         if stop:
             break
+
+
+def _look_up(
+    training: _Training, journal: Journal | None, pace: "_Pace", rate: float, *, regular: bool, stopping: bool
+) -> None:
+    """Write a line of the log, and at a checkpoint what goes with it; the first process does it, the others wait."""
+    if journal is not None:
+        speed = pace.images_per_s
+        # Whoever asks to stop may not wait for long: save at once, and leave the comparison to a regular checkpoint.
+        validation = _validate(training) if regular and training.validation and not stopping else math.nan
+        journal.write(Entry(training.progressed.step, pace.mean_loss, validation, rate, speed), pace.mean_stages)
+        if regular or stopping:
+            _checkpoint(training, validation, compete=regular and not stopping)
+            journal.draw()
+    if regular:
+        training.team.wait()
 
 
 def _step(training: _Training, batch: Batch, rate: float) -> Tensor:
@@ -288,66 +316,65 @@ def _saved(config: TrainConfig) -> str:
 def _validate(training: _Training) -> float:
     """Return the loss on the validation sets, each image once, not varied, for one image."""
     config = training.config
-    middle = math.sqrt(config.augment.scale[0] * config.augment.scale[1])
-    still = AugmentConfig(
-        focus=config.augment.focus,
-        target=config.augment.target,
-        scale=(middle, middle),
-        rotation_deg=0,
-        shift_px=0,
-        flip=0,
-    )
     supervised = SupervisedNetwork(training.network, training.layout, config, half=False)
+    size = max(config.batch // training.team.world, 1)
     training.network.eval()
     total, images = 0.0, 0
     for one in training.validation:
-        size = min(config.batch, len(one.units))
-        fixed = config.model_copy(update={"augment": still, "batch": size, "steps": len(one.units) // size})
-        for batch in iterate(Batches([one], training.layout, fixed), range(fixed.steps), workers=0):
-            total += size * float(supervised(_to(batch, training.team.device)).sum())
-            images += size
+        for batch in whole_set(one, training.layout, config, size=size):
+            count = len(batch.image_bgr)
+            total += count * float(supervised(_to(batch, training.team.device)).sum())
+            images += count
     training.network.train()
     return total / images
 
 
-def _checkpoint(training: _Training, loss: float, journal: Journal | None) -> None:
-    """Write the networks, then the state: a kill in between leaves the older state, which writes them again."""
+def _checkpoint(training: _Training, validation: float, *, compete: bool) -> None:
+    """Write the networks, then the state: a kill in between leaves the older state, which writes them again.
+
+    Args:
+        training: what is saved.
+        validation: loss on the validation sets; NaN takes the mean of the steps since the last regular checkpoint.
+        compete: whether it may be the best: a mean over a few steps before an interrupt is luck.
+    """
     config, done = training.config, training.progressed
+    loss = done.mean_loss if math.isnan(validation) else validation
+    files = [LAST_FILE]
+    if compete:
+        if loss < done.best:
+            files.append(BEST_FILE)
+        done.best = min(done.best, loss)
+        done.loss_sum, done.loss_steps = 0.0, 0
     notes = {"step": str(done.step), "loss": f"{loss:.6g}", "trained_with": "triskel train"}
-    better = loss < done.best
-    done.best = min(done.best, loss)
-    for file in (LAST_FILE, *([BEST_FILE] if better else [])):
+    for file in files:
         save_network(config.out / file, training.network, training.layout, notes=notes)
     save_state(config.out / STATE_FILE, done, training.network, training.optimiser, config)
-    if journal is not None:
-        journal.draw()
 
 
 class _Pace:
-    """Means over the steps since the last line of the log, and since the last checkpoint."""
+    """Means over the steps since the last line of the log."""
 
-    def __init__(self, config: TrainConfig) -> None:
-        self._batch = config.batch
-        self._checkpoint: list[float] = []
-        self.restart()
-
-    def restart(self) -> None:
-        self._losses: list[float] = []
+    def __init__(self, batch: int) -> None:
+        self._batch = batch
+        self._stages: list[Tensor] = []
         self._started = time.perf_counter()
 
-    def add(self, loss: float) -> None:
-        self._losses.append(loss)
-        self._checkpoint.append(loss)
+    def add(self, stages: Tensor) -> None:
+        """Take the losses of a step's stages."""
+        self._stages.append(stages)
 
-    def since_checkpoint(self) -> float:
-        mean = sum(self._checkpoint) / max(len(self._checkpoint), 1)
-        self._checkpoint.clear()
-        return mean
+    @property
+    def mean_stages(self) -> list[float]:
+        """Return the mean loss of each stage."""
+        means: list[float] = torch.stack(self._stages).mean(dim=0).tolist()
+        return means
 
     @property
     def mean_loss(self) -> float:
-        return sum(self._losses) / max(len(self._losses), 1)
+        """Return the mean of all stages together."""
+        return sum(self.mean_stages)
 
     @property
     def images_per_s(self) -> float:
-        return self._batch * len(self._losses) / max(time.perf_counter() - self._started, 1e-9)
+        """Return how many images a second went through."""
+        return self._batch * len(self._stages) / max(time.perf_counter() - self._started, 1e-9)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
@@ -73,7 +74,8 @@ def team(device: str | None) -> Iterator[Team]:
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
     if world > 1:
-        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        # The others wait while the first one validates.
+        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(hours=2))
     try:
         yield Team(rank, world, chosen)
     finally:

@@ -1,5 +1,6 @@
 """Training data sets in the joints of a skeleton, and one training sample: crop, keypoints, mask."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,12 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.detect2d.datasets import LabelledImage, match_joints, read_dataset, read_image_bgr
+from triskel.detect2d.datasets import LabelledImage, match_joints, read_dataset, read_labelled_image
 from triskel.detect2d.layout import PafLayout
 from triskel.detect2d.training.augment import random_colour, random_view
 from triskel.detect2d.training.config import DatasetConfig, TrainConfig
 from triskel.errors import ConfigError, InputError
 from triskel.skeleton import Skeleton
+
+log = logging.getLogger(__name__)
 
 
 class Sample(NamedTuple):
@@ -75,15 +78,23 @@ def load_training_set(config: DatasetConfig, layout: PafLayout, *, focus: str) -
     trained = labelled & _wanted_joints(config, skeleton)
     if not trained.any():
         raise ConfigError(f"{where}: joints lists none that the set labels")
-    limbs = layout.limb_array
+    limbs, units = layout.limb_array, _units(keypoints, focus)
+    if not len(units):
+        raise InputError(
+            f"{where}: nobody has two labelled joints of {skeleton.name}, so there is no person to focus on"
+        )
+    for joint, others in skeleton.means:
+        if joint in matched:
+            means = ", ".join(skeleton.joints[i] for i in others)
+            log.warning("%s: its labels of %s give way to the mean of %s", where, skeleton.joints[joint], means)
     return TrainingSet(
         name=str(where),
         images=data.images,
         keypoints=keypoints,
-        units=_units(keypoints, focus),
+        units=units,
         # What is background beside a joint that the set does not label is unknown.
         confidence=np.append(trained, labelled.all()).astype(np.float32),
-        affinity=np.repeat(trained[limbs].all(axis=1), 2).astype(np.float32),
+        affinity=np.repeat(labelled[limbs].all(axis=1) & trained[limbs].any(axis=1), 2).astype(np.float32),
         probability=config.probability,
     )
 
@@ -139,10 +150,10 @@ def draw_sample(
     """
     i, person = dataset.units[unit]
     entry, people = dataset.images[i], dataset.keypoints[i]
-    image = read_image_bgr(entry)
+    image = read_labelled_image(entry)
     view = random_view(
         entry.size_wh,
-        None if person < 0 else _box(people[person]),
+        None if person < 0 else entry.boxes[person],
         crop=config.crop,
         config=config.augment,
         rng=rng,
@@ -161,9 +172,3 @@ def draw_sample(
     for outline in outlines:
         cv2.fillPoly(cells, [outline], 0.0, shift=4)
     return Sample(pixels, keypoints.astype(np.float32), cells)
-
-
-def _box(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return x, y, width, height around a person's labelled joints."""
-    low, high = np.nanmin(keypoints, axis=0), np.nanmax(keypoints, axis=0)
-    return np.concatenate([low, high - low])

@@ -94,9 +94,47 @@ def test_a_skeleton_of_ones_own_comes_from_yaml(tmp_path):
     assert mine.flips == (1, 0, 2)
 
 
+def test_a_skeleton_of_ones_own_may_say_more(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "name: cart\njoints: [front_wheel, back_wheel, axle, lamp]\nlimbs: [[axle, lamp]]\n"
+        "flips: [[front_wheel, back_wheel]]\nredundant: [[front_wheel, lamp]]\n"
+        "means: {axle: [front_wheel, back_wheel]}\n"
+        "sigmas: {front_wheel: 0.05, back_wheel: 0.06, axle: 0.07, lamp: 0.08}\n"
+    )
+    cart = load_skeleton(file)
+    assert cart.flips == (1, 0, 2, 3)
+    assert cart.redundant == ((0, 3),)
+    assert cart.means == ((2, (0, 1)),)
+    assert cart.sigmas == (0.05, 0.06, 0.07, 0.08)
+
+
+def test_left_and_right_are_paired_by_either_spelling(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "name: a\njoints: [left_knee, right_knee, leftover, LHip, RHip, rightElbow, leftElbow]\nlimbs: []\n"
+    )
+    assert load_skeleton(file).flips == (1, 0, 2, 4, 3, 6, 5)
+
+
+def test_coco_joints_have_the_published_spreads_and_neck_and_mid_hip_are_means():
+    from triskel.skeleton import BODY_25, COCO_17, MPII_15
+
+    published = (26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89)
+    assert COCO_17.sigmas == tuple(n / 1000 for n in published)
+    names = {BODY_25.joints[joint]: [BODY_25.joints[i] for i in others] for joint, others in BODY_25.means}
+    assert names == {"Neck": ["LShoulder", "RShoulder"], "MidHip": ["LHip", "RHip"]}
+    assert MPII_15.means == ()  # MPII labels the neck itself
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        (GOOD + "sigmas: {LHand: 0.1}\n", "sigmas are by joint name"),
+        (GOOD + "sigmas: {LHand: 0.1, RHand: 0.1, Head: 5}\n", "numbers between 0 and 1"),
+        (GOOD + "means: {Head: [Head]}\n", "means make a joint of other joints"),
+        (GOOD + "means: [Head]\n", "means and sigmas are by joint name"),
+        (GOOD + "flips: [[LHand, RHand], [Head, RHand]]\n", "flips pair"),
         ("name: [", "cannot be read"),
         ("just words", "keys name, joints, limbs"),
         (GOOD + "links: []\n", "'links'"),

@@ -5,7 +5,7 @@ import pytest
 
 from triskel import ConfigError
 from triskel.detect2d.layout import LAYOUTS, PafLayout, complete_layout, layout_of
-from triskel.skeleton import BODY_25, COCO_18, HAND_21, make_skeleton
+from triskel.skeleton import BODY_25, COCO_18, HAND_21, get_skeleton, make_skeleton
 
 MINE = make_skeleton("mine", ("LHand", "RHand", "Head"), ((2, 0), (2, 1)))
 
@@ -43,6 +43,15 @@ def test_a_skeleton_of_ones_own_gets_its_limbs_and_the_redundant_ones():
 
 def test_a_joint_set_that_borrows_a_name_does_not_get_the_released_limbs():
     assert layout_of(make_skeleton("body_25", ("A", "B"), ((0, 1),))).limbs == ((0, 1),)
+
+
+@pytest.mark.parametrize("name", ["body_25", "body_25b", "coco_17", "coco_18", "mpii_15"])
+def test_the_limbs_of_every_body_hold_it_together(name):
+    assert len(layout_of(get_skeleton(name)).pieces) == 1
+
+
+def test_pieces_are_named():
+    assert PafLayout(MINE, ((2, 0),)).pieces == (("RHand",), ("LHand", "Head"))
 
 
 @pytest.mark.parametrize("skeleton", [COCO_18, MINE, HAND_21])

@@ -82,13 +82,19 @@ def evaluate(
     where = Path(dataset).resolve()
     named = where.parent.name if where.name == "keypoints.json" else where.stem
     facts = EvaluationFacts(
-        model=Path(model).stem if model.endswith(".safetensors") else model,
+        model=_name(model),
         dataset=named,
         settings={name: asdict(options) for name, options in settings.items()},
     )
     report = write_evaluation(out or Path("evaluation") / f"{facts.model}-{named}", evaluation, facts)
     _show(evaluation)
     say(f"report: {report}")
+
+
+def _name(model: str) -> str:
+    """Return what the results are called: of a file its training and its own name, for every training has a `best`."""
+    path = Path(model)
+    return f"{path.resolve().parent.name}-{path.stem}" if path.suffix == ".safetensors" else model
 
 
 def _metrics(given: str) -> "tuple[Metric, ...]":

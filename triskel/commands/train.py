@@ -45,8 +45,11 @@ def train(
 
 @contextmanager
 def _progress() -> "Iterator[TrainProgress]":
-    """Yield a callback: a bar with loss and speed on a terminal, a line every half minute elsewhere."""
-    if not ERR.is_terminal:
+    """Yield a callback: a bar with loss and speed on a terminal, a line every half minute elsewhere.
+
+    Of the processes of a data-parallel training only the first one is told anything, and only it shows a bar.
+    """
+    if not ERR.is_terminal or int(os.environ.get("RANK", "0")):
         yield _lines()
         return
     columns = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from triskel.errors import InputError
+from triskel.images import read_image_bgr
 from triskel.pipeline.frames import ALL_FRAMES, FrameRange
 from triskel.pipeline.picture_files import Found, Picture, PictureOutputs, draw_overlay, write_found, write_picture
 from triskel.progress import Progress, silent
@@ -190,17 +191,8 @@ def read_image(path: Path, *, quick: bool = False) -> Picture:
     Raises:
         InputError: it cannot be read whole.
     """
-    import cv2
-
-    try:
-        data = np.fromfile(path, np.uint8)
-        # From memory OpenCV refuses a file that was cut off; from disk it would hand out half a picture.
-        image = cv2.imdecode(data, cv2.IMREAD_REDUCED_GRAYSCALE_8 if quick else cv2.IMREAD_COLOR) if len(data) else None
-    except (OSError, cv2.error) as error:
-        raise InputError(f"{path}: cannot be read as an image: {str(error).splitlines()[0]}") from error
-    if image is None:
-        raise InputError(f"{path}: cannot be read as an image; it is damaged, cut off or of another format")
-    return np.asarray(image if quick else np.ascontiguousarray(image[..., ::-1]), dtype=np.uint8)
+    image = read_image_bgr(path, quick=quick)
+    return image if quick else np.ascontiguousarray(image[..., ::-1])
 
 
 def _names(paths: Sequence[Path]) -> dict[Path, str]:

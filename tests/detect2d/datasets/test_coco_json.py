@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from triskel import InputError
-from triskel.detect2d.datasets import read_dataset
+from triskel.detect2d.datasets import read_dataset, read_labelled_image
 
 GONE = {"id": 1, "file_name": "gone.png", "width": 32, "height": 24}
 CATEGORY = {"id": 1, "name": "person", "keypoints": ["nose", "left_eye"]}
@@ -124,6 +124,8 @@ def test_keypoints_outside_are_unlabelled_and_said_once(write, caplog):
         ({"annotations": [annotation(5, image=9)]}, "annotations of image 9, but no such image"),
         ({"annotations": [annotation(5, image="x")]}, "annotation 5 has no 'image_id' of type int, got 'x'"),
         ({"annotations": [annotation(5, bbox=[1, 2])]}, "bbox of annotation 5"),
+        ({"annotations": [annotation(5, bbox=[1, 2, float("nan"), 3])]}, "bbox of annotation 5"),
+        ({"annotations": [annotation(5, area="big")]}, "area of annotation 5 is a number of square px, got 'big'"),
         ({"annotations": [1]}, "'annotations' is not a list of objects"),
         ({"annotations": [CROWD | {"segmentation": {"size": [24, 32], "counts": [1, 2]}}]}, "runs do not fill 32 x 24"),
         ({"annotations": [CROWD | {"segmentation": {"size": [9, 9], "counts": [81]}}]}, "a bitmap of 9 x 9 px in an"),
@@ -138,6 +140,28 @@ def test_a_broken_file_is_named_in_one_line(write, changes, words):
         read_dataset(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_outlines_that_enclose_nothing_give_way_to_the_box(write):
+    (outline,) = (
+        read_dataset(
+            write(annotations=[annotation(1), annotation(2, keypoints=[0] * 6, segmentation=[[], [1, 2, 3, 4]])])
+        )
+        .images[0]
+        .unlabelled
+    )
+    np.testing.assert_array_equal(outline, [[1, 2], [11, 2], [11, 22], [1, 22]])
+
+
+def test_a_picture_that_was_cut_off_is_refused_and_not_read_half(write, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (24, 32, 3)).astype(np.uint8)
+    data = cv2.imencode(".jpg", noise)[1].tobytes()
+    image = read_dataset(write()).images[0]
+    image.path.write_bytes(data)
+    assert read_labelled_image(image).shape == (24, 32, 3)
+    image.path.write_bytes(data[: len(data) // 3])
+    with pytest.raises(InputError, match=r"1\.png: cannot be read as an image; it is damaged, cut off"):
+        read_labelled_image(image)
 
 
 def test_what_is_no_json_or_not_there_is_refused(tmp_path):

@@ -2,11 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from triskel.detect2d.layout import LAYOUTS, layout_of
 from triskel.detect2d.parsing import MAXIMISE_POSITIVES, ParseOptions, find_candidates, parse
+from triskel.detect2d.training.targets import render_targets
 from triskel.errors import ConfigError
-from triskel.skeleton import COCO_18
+from triskel.skeleton import COCO_18, make_skeleton
 
 LAYOUT, OPTIONS = layout_of(COCO_18), ParseOptions()
 
@@ -74,6 +76,14 @@ def test_moving_the_maps_moves_the_keypoints(render_maps, standing_person):
     other = parse(np.roll(confidence, (2, 5), (1, 2)), np.roll(affinity, (2, 5), (1, 2)), LAYOUT, OPTIONS)
     np.testing.assert_allclose(other.keypoints[..., :2], one.keypoints[..., :2] + [40, 16], rtol=0, atol=1e-6)
     np.testing.assert_allclose(other.scores, one.scores, rtol=0, atol=1e-6)
+
+
+def test_a_joint_set_of_two_is_found():
+    layout = layout_of(make_skeleton("stick", ("A", "B"), ((0, 1),)))
+    ends = torch.tensor([[[[20.0, 30.0], [70.0, 34.0]]]])
+    maps = render_targets(ends, layout, grid_wh=(12, 10), sigma_px=9.9, limb_px=8.0)
+    found = parse(maps.confidence[0].numpy(), maps.affinity[0].numpy(), layout, OPTIONS)
+    np.testing.assert_allclose(found.keypoints[..., :2], ends[0].numpy(), atol=0.1)
 
 
 def test_maps_of_nobody_give_nobody():

@@ -93,7 +93,8 @@ def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_last_good_sta
 
     monkeypatch.setattr(loop, "render_targets", poisoned)
     with pytest.raises(
-        JobError, match=r"the loss became nan at step 8: training stopped, the last good state is .*state"
+        JobError,
+        match=r"the loss or its gradient became nan at step 9: training stopped, the last good state is .*state",
     ):
         train(config, resume=True)
     assert before == {name: (config.out / name).read_bytes() for name in before}
@@ -110,6 +111,46 @@ def test_a_loss_that_explodes_is_told_from_one_that_is_noisy():
 
     with pytest.raises(JobError, match=r"the loss grew from .* training stopped, here; lower optimiser\.lr"):
         explode()
+
+
+def test_a_checkpoint_of_an_interrupt_does_not_compete_for_the_best(make_config, tmp_path):
+    """The mean since the last regular checkpoint goes on after a break: the best is that of a whole training."""
+    settings = {"steps": 9, "checkpoint_every": 3}
+    whole = train(make_config(out=tmp_path / "whole", **settings))
+    config = make_config(out=tmp_path / "stopped", **settings)
+
+    def interrupt(step, steps, *, loss, images_per_s):
+        if step in (4, 5):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert train(config, progress=interrupt).step == 4
+    assert train(config, resume=True, progress=interrupt).step == 5
+    done = train(config, resume=True)
+    assert done.best == whole.best
+    assert_same(weights(done.folder, "best.safetensors"), weights(whole.folder, "best.safetensors"))
+
+
+def test_validation_looks_at_every_image_once(make_config, monkeypatch):
+    from triskel.detect2d.training import batches
+
+    seen, real = [], batches.draw_sample
+
+    def watched(dataset, unit, *others):
+        seen.append((len(dataset.units), unit))
+        return real(dataset, unit, *others)
+
+    monkeypatch.setattr(batches, "draw_sample", watched)
+    data = make_config().datasets[0].model_dump()
+    train(make_config(steps=1, validation=[data | {"first": 5}]))
+    assert sorted(unit for units, unit in seen if units == 5) == [0, 1, 2, 3, 4]
+
+
+def test_limbs_that_leave_people_in_pieces_are_said(make_config, kites, tmp_path, caplog):
+    own = tmp_path / "mine.yaml"
+    own.write_text((kites / "kite.yaml").read_text().replace("- - Top\n  - Left\n", ""))
+    assert "Left" in own.read_text()
+    train(make_config(skeleton=str(own), steps=1))
+    assert "the limbs of kite leave its joints in 2 pieces, and so every person found: Top Right; Left" in caplog.text
 
 
 def test_a_folder_with_a_training_is_not_overwritten_and_none_is_not_gone_on_with(make_config):

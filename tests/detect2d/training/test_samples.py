@@ -61,11 +61,23 @@ def test_a_foot_set_trains_feet_alone(tmp_path):
     names = [*COCO, "left_big_toe", "left_small_toe", "left_heel"]
     labels = [*person(0, 1, 2, 3, 4, 5), 20, 40, 2, 22, 40, 2, 18, 38, 2]
     config = write(tmp_path, [labels], names=names)
-    feet = ("LBigToe", "LSmallToe", "LHeel", "LAnkle")
+    feet = ("LBigToe", "LSmallToe", "LHeel")
     data = load(config.model_copy(update={"joints": feet}))
     assert {joint for joint, on in zip(BODY_25.joints, data.confidence, strict=False) if on} == set(feet)
     limbs = {BODY_25.joints[b] for k, (_, b) in enumerate(layout_of(BODY_25).limbs) if data.affinity[2 * k]}
     assert limbs == {"LBigToe", "LSmallToe", "LHeel"}
+
+
+def test_a_set_in_which_nobody_can_be_focused_on_is_refused(tmp_path):
+    with pytest.raises(InputError, match="nobody has two labelled joints of body_25"):
+        load(write(tmp_path, [person(0)]))
+
+
+def test_labels_of_a_mean_are_said_to_give_way(tmp_path, caplog):
+    labels = [*person(0, 1, 2), 30, 10, 2]
+    data = load(write(tmp_path, [labels], names=[*COCO, "neck"]))
+    assert "its labels of Neck give way to the mean of LShoulder, RShoulder" in caplog.text
+    np.testing.assert_allclose(data.keypoints[0][0, BODY_25.index("Neck")], [17.5, 23])
 
 
 def test_people_without_labels_are_masked_out(tmp_path, make_config):

@@ -1,0 +1,33 @@
+"""Image files, read whole or not at all."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triskel.errors import InputError
+
+
+def read_image_bgr(path: Path, *, upright: bool = True, quick: bool = False) -> NDArray[np.uint8]:
+    """Read an image file as (H, W, 3) BGR.
+
+    Args:
+        path: of the file.
+        upright: turn the picture as its orientation tag says; labels are of the pixels as they are stored.
+        quick: return a small grey one (h, w), only to see that it can be read.
+
+    Raises:
+        InputError: it cannot be read, or not to its end.
+    """
+    import cv2
+
+    how = cv2.IMREAD_REDUCED_GRAYSCALE_8 if quick else cv2.IMREAD_COLOR
+    try:
+        data = np.fromfile(path, np.uint8)
+        # From memory OpenCV refuses a file that was cut off; from disk it would hand out half a picture.
+        image = cv2.imdecode(data, how if upright else how | cv2.IMREAD_IGNORE_ORIENTATION) if len(data) else None
+    except (OSError, cv2.error) as error:
+        raise InputError(f"{path}: cannot be read as an image: {str(error).splitlines()[0]}") from error
+    if image is None:
+        raise InputError(f"{path}: cannot be read as an image; it is damaged, cut off or of another format")
+    return np.asarray(image, dtype=np.uint8)
