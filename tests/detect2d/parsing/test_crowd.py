@@ -40,6 +40,19 @@ def test_crowds_of_nineteen_with_crossing_limbs_are_recovered(rendering):
     assert precision >= 0.99
 
 
+def test_crowds_in_which_limbs_of_one_type_cross_are_recovered():
+    """The hard case, one crowd in four or five: where the two limbs cross, their field is the mean of both."""
+    hard, seed = [], 0
+    while len(hard) < 12:
+        if CROWD["crossings"](CROWD["crowd"](np.random.default_rng(seed), 19), LAYOUT)[1]:
+            hard.append(seed)
+        seed += 1
+    recall, precision, crossed = parse_crowds(hard, 19)
+    assert crossed[1] >= 12
+    assert recall >= 0.99
+    assert precision >= 0.99
+
+
 def test_the_maps_that_networks_are_trained_on_are_parsed_into_their_people():
     """Training and parsing agree on where the cells look, how limbs are directed, and how far they reach."""
     counts = []
