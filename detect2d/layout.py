@@ -41,6 +41,11 @@ class PafLayout:
             raise ConfigError(f"{where}: limbs join two of the joints 0 to {J - 1}, got {self.limbs}")
         if len(set(self.limbs)) != len(self.limbs) or set(self.redundant) - set(self.limbs):
             raise ConfigError(f"{where}: limbs are listed once, the redundant ones among them, got {self.limbs}")
+        if any(not 0 <= i < J for i in self.uncounted) or self.stride < 1:
+            raise ConfigError(
+                f"{where}: uncounted are joints 0 to {J - 1}, the stride is 1 or more, "
+                f"got {self.uncounted}, {self.stride}"
+            )
         object.__setattr__(self, "limb_array", np.array(self.limbs, dtype=np.int64).reshape(-1, 2))
 
     @property

@@ -27,7 +27,7 @@ class Replicas:
 
     def __init__(self, network: nn.Module, devices: Sequence[str], precision: Precision) -> None:
         names = devices or ("cuda" if torch.cuda.is_available() else "cpu",)
-        self.devices = [_usable(name) for name in names]
+        self.devices = [usable_device(name) for name in names]
         self.precisions = [resolve_precision(precision, device) for device in self.devices]
         self.networks = []
         for i, (name, device) in enumerate(zip(names, self.devices, strict=True)):
@@ -54,16 +54,27 @@ class Replicas:
     def _run(self, i: int, batch_bgr: NDArray[np.uint8]) -> Maps:
         """Run replica `i`."""
         device, half = self.devices[i], self.precisions[i] == "bfloat16"
-        try:
+        with enough_memory(f"{device}: out of memory; give a smaller net size, or fewer images at a time"):
             x = torch.from_numpy(np.ascontiguousarray(batch_bgr)).to(device).permute(0, 3, 1, 2).float()
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
                 confidence, affinity = self.networks[i](x.contiguous(memory_format=torch.channels_last))
             return confidence.float().cpu(), affinity.float().cpu()
-        except torch.OutOfMemoryError as error:
-            raise JobError(f"{device}: out of memory; give a smaller net size, or fewer images at a time") from error
 
 
-def _usable(name: str) -> torch.device:
+@contextmanager
+def enough_memory(message: str) -> Iterator[None]:
+    """Raise `message` as a JobError where the block runs out of memory, of the processor or of a GPU."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch has no class of its own for the processor's memory.
+        plain = any(words in str(error) for words in ("allocate memory", "not enough memory"))
+        if plain or isinstance(error, MemoryError | torch.OutOfMemoryError):
+            raise JobError(message) from error
+        raise
+
+
+def usable_device(name: str) -> torch.device:
     """Return the device called `name`.
 
     Raises:

@@ -105,6 +105,25 @@ def test_a_wrong_name_or_path_is_one_line_and_status_2(run, tmp_path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (KeyboardInterrupt(), 130, "stopped; what was complete is on disk"),
+        (MemoryError(), 1, "out of memory"),
+        (OSError(28, "No space left on device", "x.json"), 1, "x.json: No space left on device"),
+    ],
+)
+def test_what_the_machine_refuses_or_the_user_stops_is_one_line(run, monkeypatch, error, status, words):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("triskel.commands.data.get_sample", fail)
+    got, _, err = run("sample", "get", "single")
+    assert got == status
+    assert words in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
 def test_a_rig_without_one_of_the_cameras_is_named_and_nothing_is_written(run, saved, rig):
     save_rig(rig.select(rig.names[:3]), saved / "three.yaml")
     videos = saved / "videos"

@@ -1,6 +1,7 @@
 """`triskel detect` on sessions, images, folders and videos: what is written, and what a user is told."""
 
 import json
+import os
 
 import av
 import cv2
@@ -171,6 +172,24 @@ def test_every_image_of_a_folder_gets_its_own_result(tmp_path, blobs):
         found = people_of(tmp_path / f"out/{i}_keypoints.json")
         np.testing.assert_allclose(found[0][:3, :2], SPOTS + np.array([4 * i, 0]), rtol=0, atol=0.7)
     assert len(plan_pictures(folder, tmp_path / "out", FrameRange(first=2, last=8, step=3)).images) == 3
+
+
+def test_images_whose_names_differ_only_in_their_suffixes_get_results_of_their_own(tmp_path, blobs):
+    names = {"a.jpg", "a.png", "a.jpg.png", "b.png"}
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        write_image(tmp_path / "photos" / name, picture())
+    detect_pictures(plan_pictures(tmp_path / "photos", tmp_path / "out"), blobs)
+    assert {f"{name}_overlay.jpg" for name in names} <= set(names_in(tmp_path / "out"))
+
+
+def test_a_name_that_is_no_text_is_no_problem(tmp_path, blobs):
+    folder = tmp_path / os.fsdecode(b"\xff\xfe")
+    write_image(tmp_path / "a.png", picture())
+    folder.mkdir()
+    (tmp_path / "a.png").rename(folder / os.fsdecode(b"\xfd.png"))
+    assert detect_pictures(plan_pictures(folder, folder / "out"), blobs).pictures == 1
+    assert os.fsdecode(b"\xfd_overlay.jpg") in names_in(folder / "out")
 
 
 def test_a_video_gets_json_for_each_frame_looked_at_and_one_overlay(tmp_path, blobs):

@@ -38,6 +38,8 @@ for command in (
 ):
     app.command()(command)
 
+_INTERRUPTED, _STOPPED = 130, "stopped; what was complete is on disk"
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -69,15 +71,14 @@ def main() -> None:
     except typer.Abort:
         _fail("stopped", 1)
     except KeyboardInterrupt:
-        _fail("stopped; what was complete is on disk", 130)
+        _fail(_STOPPED, _INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         if "--debug" in sys.argv:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}", 1)
+        _fail(_of_the_machine(error), 1)
     except Exception as error:
         if "--debug" in sys.argv:
             raise
@@ -86,7 +87,16 @@ def main() -> None:
             _fail(f"{error.format_message()} (see 'triskel --help')", 2)
         _fail(f"unexpected {type(error).__name__}: {error} (a bug: please report it with the output of --debug)", 1)
     else:
+        if status == _INTERRUPTED:  # typer catches the interrupt itself
+            _fail(_STOPPED, status)
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _of_the_machine(error: OSError | MemoryError) -> str:
+    """Return what a user is told of an error that no part of triskel has expected, and that is no bug either."""
+    if isinstance(error, MemoryError):
+        return "out of memory; give it less at a time, or use a machine with more"
+    return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
 
 
 def _fail(message: str, status: int) -> None:

@@ -5,6 +5,16 @@ and exits with the error's `exit_status`; library callers catch `TriskelError`,
 or the `ValueError` that bad input also is.
 """
 
+import reprlib
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 100, 100
+
+
+def shown(value: object) -> str:
+    """Return a value of the user's for a message, shortened: a YAML file of ten lines can hold a billion words."""
+    return _SHORT.repr(value)
+
 
 class TriskelError(Exception):
     """Base of every error raised on purpose; `exit_status` is what the command line ends with."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from triskel.errors import InputError
+from triskel.errors import InputError, JobError
 
 
 @contextmanager
@@ -22,20 +22,28 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     Raises:
         InputError: a folder stands at `path`, or a file where its folder should be.
+        JobError: the file cannot be written: no room, no permission.
     """
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
     _make_parent(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+        temporary = Path(name)
+        os.close(handle)
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        # Of the temporary file nobody knows; a full disk names no file at all.
+        if error.filename is not None and Path(error.filename).parent != path.parent:
+            raise
+        raise JobError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,11 +1,12 @@
-"""Image files, read whole or not at all."""
+"""Image files, read and written whole or not at all."""
 
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.errors import InputError
+from triskel.errors import InputError, JobError
+from triskel.files import atomic_path
 
 
 def read_image_bgr(path: Path, *, upright: bool = True, quick: bool = False) -> NDArray[np.uint8]:
@@ -31,3 +32,19 @@ def read_image_bgr(path: Path, *, upright: bool = True, quick: bool = False) -> 
     if image is None:
         raise InputError(f"{path}: cannot be read as an image; it is damaged, cut off or of another format")
     return np.asarray(image, dtype=np.uint8)
+
+
+def write_image_bgr(path: Path, image_bgr: NDArray[np.uint8]) -> None:
+    """Write a picture (H, W, 3) BGR in the format that its suffix says, atomically.
+
+    Raises:
+        JobError: it cannot be written.
+    """
+    import cv2
+
+    # Encoded in memory: OpenCV's own writing does not say why it failed, and crashes on a name that is no UTF-8.
+    encoded, data = cv2.imencode(path.suffix, image_bgr)
+    if not encoded:
+        raise JobError(f"{path}: the picture cannot be encoded as {path.suffix}")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.tobytes())

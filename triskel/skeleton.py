@@ -10,9 +10,11 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from triskel.errors import ConfigError
+from triskel.errors import ConfigError, shown
 
 Colour = tuple[int, int, int]
+
+_NAMES = (str, int, float)  # what YAML makes of a name such as 7
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Skeleton:
             raise ConfigError(f"{where}: joints are unique names, at least one, got {self.joints}")
         if any(not 0 <= i < J for limb in (*self.limbs, *self.redundant) for i in limb):
             raise ConfigError(f"{where}: limbs name joints 0 to {J - 1}, got {(*self.limbs, *self.redundant)}")
-        if len(self.flips) != J or any(self.flips[self.flips[i]] != i for i in range(J)):
+        if len(self.flips) != J or any(not 0 <= i < J or self.flips[i] != j for j, i in enumerate(self.flips)):
             raise ConfigError(f"{where}: flips pair the {J} joints with each other, got {self.flips}")
         if len(self.colours) != J:
             raise ConfigError(f"{where}: there is one colour a joint, {J}, got {len(self.colours)}")
@@ -129,8 +131,10 @@ def load_skeleton(path: str | Path) -> Skeleton:
         keys = sorted(map(str, data)) if isinstance(data, dict) else type(data).__name__
         optional = ", ".join(sorted(known - needed))
         raise ConfigError(f"{path}: a skeleton has the keys name, joints, limbs and optionally {optional}, got {keys}")
-    if not isinstance(data["joints"], list):
-        raise ConfigError(f"{path}: joints is a list of names, got {data['joints']!r}")
+    if not isinstance(data["joints"], list) or not all(isinstance(one, _NAMES) for one in data["joints"]):
+        raise ConfigError(f"{path}: joints is a list of names, got {shown(data['joints'])}")
+    if not isinstance(data["name"], _NAMES):
+        raise ConfigError(f"{path}: name is a text, got {shown(data['name'])}")
     joints = tuple(map(str, data["joints"]))
     try:
         return _skeleton(str(data["name"]), joints, data)

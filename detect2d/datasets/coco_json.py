@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.errors import InputError
+from triskel.errors import InputError, shown
 from triskel.images import read_image_bgr
 
 log = logging.getLogger(__name__)
 
 OUTSIDE_PX = 1.0
 """Labels farther than this outside their image are mistakes; nearer ones are rounding on the last pixel's edge."""
+
+FARTHEST_PX = 1e7
+"""Numbers beyond are no places in an image, and too large to be calculated with."""
 
 Polygon = NDArray[np.float64]
 
@@ -96,6 +100,7 @@ def read_dataset(
             continue  # a thing without keypoints in a file of many things
         by_image.setdefault(_get(path, annotation, "image_id", int), []).append(annotation)
     wanted = sorted(_list(path, data, "images"), key=lambda image: _get(path, image, "id", int))
+    _check_numbers(path, wanted)
     outside = _Outside()
     read = []
     for entry in wanted:
@@ -163,10 +168,19 @@ def _name(entry: dict[str, Any]) -> str:
     return f"annotation {entry.get('id', '?')}" if "image_id" in entry else f"image {entry.get('id', '?')}"
 
 
+def _check_numbers(path: Path, images: Sequence[dict[str, Any]]) -> None:
+    """Refuse a number that two images have: whose the annotations are cannot be told."""
+    for one, other in pairwise(images):
+        if one["id"] == other["id"]:
+            raise InputError(f"{path}: two images have the id {one['id']}")
+
+
 def _joints(path: Path, data: dict[str, Any]) -> tuple[tuple[str, ...], Any]:
     """Return the joints of the one category that has keypoints, and its number."""
-    with_keypoints = [c for c in _list(path, data, "categories") if c.get("keypoints")]
-    if len(with_keypoints) != 1 or not isinstance(with_keypoints[0]["keypoints"], list):
+    with_keypoints = [
+        c for c in _list(path, data, "categories") if c.get("keypoints") and isinstance(c["keypoints"], list)
+    ]
+    if len(with_keypoints) != 1:
         raise InputError(f"{path}: exactly one category lists its keypoints, here {len(with_keypoints)} do")
     return tuple(map(str, with_keypoints[0]["keypoints"])), with_keypoints[0].get("id")
 
@@ -186,12 +200,13 @@ def _image(
     for annotation in annotations:
         keypoints = _keypoints(path, annotation, joints, size_wh, outside)
         box = _box(path, annotation)
+        area = _area(path, annotation, box)
         if keypoints is None or annotation.get("iscrowd"):
             unlabelled += _outlines(path, annotation, box, size_wh)
             continue
         people.append(keypoints)
         boxes.append(box)
-        areas.append(_area(path, annotation, box))
+        areas.append(area)
     return LabelledImage(
         id=entry["id"],
         path=folder / _get(path, entry, "file_name", str),
@@ -217,7 +232,7 @@ def _keypoints(
         )
     try:
         keypoints = np.array(numbers, dtype=np.float64).reshape(-1, 3)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: keypoints of {_name(annotation)} are not numbers: {error}") from error
     labelled = keypoints[:, 2] > 0
     far = np.maximum(-keypoints[:, :2], keypoints[:, :2] - (np.array(size_wh) - 1)).max(axis=1)
@@ -235,22 +250,30 @@ def _box(path: Path, annotation: dict[str, Any]) -> list[float]:
     box = annotation.get("bbox")
     if box is None:
         points = np.array(annotation.get("keypoints") or [], dtype=np.float64).reshape(-1, 3)
-        points = points[points[:, 2] > 0, :2]
+        points = points[(points[:, 2] > 0) & (np.abs(points[:, :2]) <= FARTHEST_PX).all(axis=1), :2]
         if not len(points):
             raise InputError(f"{path}: {_name(annotation)} has neither a bbox nor labelled keypoints")
         low, high = points.min(axis=0), points.max(axis=0)
         return [*low.tolist(), *(high - low + 1).tolist()]
-    numbers = isinstance(box, list) and len(box) == 4 and all(isinstance(side, int | float) for side in box)
-    if not numbers or not np.isfinite(box).all():
-        raise InputError(f"{path}: bbox of {_name(annotation)} is x, y, width, height, got {box!r}")
+    if not is_box(box):
+        raise InputError(f"{path}: bbox of {_name(annotation)} is x, y, width, height, got {shown(box)}")
     return [float(side) for side in box]
+
+
+def is_box(value: object) -> bool:
+    """Say whether a value of the file is x, y, width, height, px."""
+    return (
+        isinstance(value, list)
+        and len(value) == 4
+        and all(isinstance(side, int | float) and abs(side) <= FARTHEST_PX for side in value)
+    )
 
 
 def _area(path: Path, annotation: dict[str, Any], box: list[float]) -> float:
     """Return the annotation's area, or that of its box where it has none."""
     area = annotation.get("area") or box[2] * box[3]
-    if not isinstance(area, int | float) or not np.isfinite(area) or area < 0:
-        raise InputError(f"{path}: area of {_name(annotation)} is a number of square px, got {area!r}")
+    if not isinstance(area, int | float) or not 0 <= area <= FARTHEST_PX**2:
+        raise InputError(f"{path}: area of {_name(annotation)} is a number of square px, got {shown(area)}")
     return float(area)
 
 
@@ -260,11 +283,11 @@ def _outlines(path: Path, annotation: dict[str, Any], box: list[float], size_wh:
     try:
         if isinstance(segmentation, list):
             polygons = [np.array(one[: len(one) // 2 * 2], dtype=np.float64).reshape(-1, 2) for one in segmentation]
-            if whole := [one for one in polygons if len(one) >= 3 and np.isfinite(one).all()]:
+            if whole := [one for one in polygons if len(one) >= 3 and (np.abs(one) <= FARTHEST_PX).all()]:
                 return whole
         elif isinstance(segmentation, dict):
             return _bitmap_outlines(segmentation, size_wh)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise InputError(f"{path}: segmentation of {_name(annotation)} cannot be read: {error}") from error
     x, y, width, height = box
     return [np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])]

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.detect2d.datasets import OUTSIDE_PX, KeypointDataset, LabelledImage
+from triskel.detect2d.datasets.coco_json import is_box
 from triskel.detect2d.datasets.joint_names import plain_name
-from triskel.errors import InputError
+from triskel.errors import InputError, shown
 
 _HEAD_BOXES = ("head_bbox", "headbox")
 _HEAD_TOPS, _NECKS = ("headtop", "head"), ("neck", "upperneck")
@@ -97,7 +98,7 @@ def read_ground_truth(dataset: KeypointDataset) -> GroundTruth:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {str(error).splitlines()[0]}") from error
-    category = next(c.get("id") for c in data["categories"] if c.get("keypoints"))
+    category = next(c.get("id") for c in data["categories"] if c.get("keypoints") and isinstance(c["keypoints"], list))
     by_image: dict[int, list[dict[str, Any]]] = {image.id: [] for image in dataset.images}
     for annotation in data["annotations"]:
         if annotation.get("category_id", category) == category and annotation["image_id"] in by_image:
@@ -149,9 +150,9 @@ def _head_px(path: Path, annotation: Mapping[str, Any], keypoints: NDArray[np.fl
         box = annotation.get(key)
         if box is None:
             continue
-        if not isinstance(box, list) or len(box) != 4 or not all(isinstance(side, int | float) for side in box):
+        if not is_box(box):
             raise InputError(
-                f"{path}: {key} of annotation {annotation.get('id', '?')} is x, y, width, height, got {box!r}"
+                f"{path}: {key} of annotation {annotation.get('id', '?')} is x, y, width, height, got {shown(box)}"
             )
         return 0.6 * float(np.hypot(box[2], box[3])) or np.nan
     top = next((i for name in _HEAD_TOPS for i, other in enumerate(names) if other == name), None)

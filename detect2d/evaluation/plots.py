@@ -50,7 +50,7 @@ def plot_precision_recall(evaluation: Evaluation, path: Path) -> Path | None:
                 shown = slice(0, reached[-1] + 1)
                 curves.append(_Curve(oks.recalls[shown], row[shown], f"{similarity:.1f}", shade))
         _draw(ax, curves, at_ends=True)
-    _note(figure, "Each line ends at the last recall reached; its number is the object keypoint similarity demanded.")
+    _note(figure, "Each line ends at the last recall reached;\nits number is the object keypoint similarity demanded.")
     return _save(figure, path)
 
 

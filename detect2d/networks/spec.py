@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from triskel.errors import ConfigError
+from triskel.errors import ConfigError, shown
 from triskel.schema import StrictModel
 
 Stage = Literal["paf", "cm", "both"]
@@ -106,7 +106,7 @@ def read_spec(data: Any, *, where: str) -> NetworkSpec:  # noqa: ANN401 - what a
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         message = first["msg"].removeprefix("Value error, ")
-        got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
+        got = "" if first["type"] == "value_error" else f", got {shown(first['input'])}"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise ConfigError(f"{where}: {f'{key}: ' if key else ''}{message}{got}{more}") from error
 

@@ -5,7 +5,9 @@ seen, and the number of processes that prepare them changes nothing.
 """
 
 import math
+import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from triskel.detect2d.layout import PafLayout
 from triskel.detect2d.training.config import TrainConfig
 from triskel.detect2d.training.samples import Sample, TrainingSet, draw_sample
-from triskel.errors import TriskelError
+from triskel.errors import JobError, TriskelError
 
 _CHOICE, _ORDER, _VIEW = 0, 1, 2  # separate streams of random numbers
 
@@ -121,9 +123,33 @@ def _order(seed: int, dataset: int, epoch: int, count: int) -> NDArray[np.int64]
     return np.random.default_rng([seed, _ORDER, dataset, epoch]).permutation(count)
 
 
+@contextmanager
+def living_workers() -> Iterator[None]:
+    """Raise a JobError where a process that prepares batches dies: torch says so in the midst of anything."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not of_a_worker(error):
+            raise
+        raise JobError(
+            "a process that prepares batches has died, perhaps for memory; lower workers or batch"
+        ) from error
+
+
+def of_a_worker(error: RuntimeError) -> bool:
+    """Say whether an error is of a worker process that died, wherever it was raised."""
+    return "DataLoader worker" in str(error)
+
+
 def _quiet_worker(_: int) -> None:
-    """Keep a worker process on one core: the others are busy themselves."""
+    """Keep a worker process on one core, the others are busy themselves, and let it outlive what asks to stop.
+
+    A terminal sends an interrupt, and a cluster the order to terminate, to every process; the training itself ends its
+    workers when it has done the step at hand.
+    """
     cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))  # torch may send a second
 
 
 def iterate(batches: Batches, steps: range, *, workers: int) -> Iterator[Batch]:

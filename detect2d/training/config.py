@@ -14,7 +14,8 @@ from triskel.schema import StrictModel, first_problem
 from triskel.skeleton import SKELETONS, Skeleton, get_skeleton, load_skeleton
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Scale = Annotated[float, Field(ge=0.01, le=16)]
+Width = Annotated[float, Field(ge=0.1, le=2048)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -33,7 +34,7 @@ class DatasetConfig(StrictModel):
 
     annotations: Path
     images: Path | None = None
-    probability: Positive = 1.0
+    probability: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     joints: tuple[str, ...] | None = None
     rename: dict[str, str] = Field(default_factory=dict)
     first: Count | None = None
@@ -54,10 +55,10 @@ class AugmentConfig(StrictModel):
     """
 
     focus: Literal["person", "image"] = "person"
-    target: Positive = 0.6
-    scale: tuple[Positive, Positive] = (1 / 3, 1.1)
+    target: Annotated[float, Field(gt=0, le=4)] = 0.6
+    scale: tuple[Scale, Scale] = (1 / 3, 1.1)
     rotation_deg: Annotated[float, Field(ge=0, le=180)] = 45.0
-    shift_px: NotNegative = 40.0
+    shift_px: Annotated[float, Field(ge=0, le=2048)] = 40.0
     flip: Annotated[float, Field(ge=0, le=1)] = 0.5
     colour: Annotated[float, Field(ge=0, le=0.9)] = 0.0
 
@@ -79,8 +80,8 @@ class TargetConfig(StrictModel):
             letter, in which limbs shorter than a map cell (a face from afar) may leave no mark to train on.
     """
 
-    sigma_px: Positive = 9.9
-    limb_px: Positive = 8.0
+    sigma_px: Width = 9.9
+    limb_px: Width = 8.0
     round_ends: bool = True
 
 
@@ -98,8 +99,8 @@ class OptimiserConfig(StrictModel):
         clip: greatest norm of the gradient; None does not clip.
     """
 
-    lr: Positive = 1e-4
-    weight_decay: NotNegative = 5e-4
+    lr: Annotated[float, Field(gt=0, le=1000)] = 1e-4
+    weight_decay: Annotated[float, Field(ge=0, le=1000)] = 5e-4
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
     warmup: Annotated[int, Field(ge=0)] = 0
     schedule: Literal["step", "cosine"] = "step"
@@ -155,12 +156,12 @@ class TrainConfig(StrictModel):
     augment: AugmentConfig = AugmentConfig()
     targets: TargetConfig = TargetConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
-    batch: Count = 10
-    steps: Count = 600_000
+    batch: Annotated[int, Field(ge=1, le=65_536)] = 10
+    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 600_000
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
-    workers: Annotated[int, Field(ge=0)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    workers: Annotated[int, Field(ge=0, le=256)] | None = None
     checkpoint_every: Count = 2000
     log_every: Count = 50
 

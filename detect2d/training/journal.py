@@ -69,6 +69,7 @@ class Journal:
     def draw(self) -> None:
         """Draw the curve of the loss."""
         from matplotlib.figure import Figure
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
         if len(self.entries) < 2:
             return
@@ -85,7 +86,11 @@ class Journal:
                     f" {label} {value[here][-1]:.3g}", (step[here][-1], value[here][-1]), color=colour, va="center"
                 )
         axes.set(yscale="log", xlabel="steps", ylabel="loss of all stages, one image")
-        axes.set_xlim(0, step[-1] * 1.2)
+        axes.set_xlim(0, step[-1] * 1.2)  # room for the labels at the ends of the lines
+        axes.set_xticks([tick for tick in axes.get_xticks() if tick <= step[-1]])
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
         with atomic_path(self.folder / CURVE_FILE) as temporary:

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from triskel.detect2d.layout import PafLayout, layout_of
 from triskel.detect2d.networks import PoseNetwork, build_network, read_spec
-from triskel.detect2d.replicas import resolve_precision
-from triskel.detect2d.training.batches import Batch, Batches, iterate, whole_set
+from triskel.detect2d.replicas import enough_memory, resolve_precision
+from triskel.detect2d.training.batches import Batch, Batches, iterate, living_workers, whole_set
 from triskel.detect2d.training.checkpoint import STATE_FILE, Progressed, load_state, save_state
 from triskel.detect2d.training.config import TrainConfig
 from triskel.detect2d.training.guard import LossGuard
@@ -42,6 +42,8 @@ from triskel.files import write_text
 log = logging.getLogger(__name__)
 
 LAST_FILE, BEST_FILE, CONFIG_FILE = "last.safetensors", "best.safetensors", "config.yaml"
+
+_OUT_OF_MEMORY = "out of memory; lower batch, crop or workers, or choose a smaller network"
 
 
 class TrainProgress(Protocol):
@@ -135,9 +137,9 @@ def train(config: TrainConfig, *, resume: bool = False, progress: TrainProgress 
     Raises:
         ConfigError: the configuration contradicts itself, or the training to go on with.
         InputError: a data set is broken, or the folder holds another training already.
-        JobError: the loss went bad; the last good checkpoint is kept.
+        JobError: the loss went bad, the memory or the disk is too small; the last good checkpoint is kept.
     """
-    with team(config.device) as here:
+    with team(config.device) as here, enough_memory(_OUT_OF_MEMORY), living_workers():
         training = _prepare(config, here, resume=resume)
         if here.leads:
             write_text(config.out / CONFIG_FILE, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
@@ -153,8 +155,8 @@ def _prepare(config: TrainConfig, here: Team, *, resume: bool) -> _Training:
     if config.batch % here.world:
         raise ConfigError(f"batch: {config.batch} images cannot be shared by {here.world} processes; take a multiple")
     state = config.out / STATE_FILE
-    if state.exists() and not resume:
-        raise InputError(f"{config.out}: holds a training; go on with --resume, or choose another folder with --out")
+    if not resume:
+        _check_out(config.out)
     if resume and not state.exists():
         raise InputError(f"{config.out}: holds no training to go on with ({STATE_FILE} is not there)")
     layout = layout_of(config.load_skeleton())
@@ -174,6 +176,21 @@ def _prepare(config: TrainConfig, here: Team, *, resume: bool) -> _Training:
     model = here.wrap(SupervisedNetwork(network, layout, config, half=half).to(here.device))
     batches = Batches(sets, layout, config, rank=here.rank, world=here.world)
     return _Training(config, here, layout, network, model, optimiser, batches, validation, progressed)
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a folder in which a new training would overwrite another one, or what is of no training."""
+    if (out / STATE_FILE).exists():
+        raise InputError(f"{out}: holds a training; go on with --resume, or choose another folder with --out")
+    for file in (LAST_FILE, BEST_FILE):
+        if (out / file).exists():
+            raise InputError(f"{out / file}: would be overwritten; choose another folder with --out")
+    # What an interrupt before the first checkpoint has left is of no use; its configuration has every key.
+    given = out / CONFIG_FILE
+    if given.is_file() and not all(
+        f"{key}:" in given.read_text("utf-8", "replace") for key in TrainConfig.model_fields
+    ):
+        raise InputError(f"{given}: would be overwritten; choose another folder with --out")
 
 
 def _warn_of_pieces(layout: PafLayout) -> None:

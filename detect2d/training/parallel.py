@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from triskel.errors import InputError
+from triskel.detect2d.replicas import usable_device
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,9 @@ def team(device: str | None) -> Iterator[Team]:
     name = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and world > 1:
         name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-    try:
-        chosen = torch.device(name)
-        torch.zeros(1, device=chosen)
-        if chosen.type == "cuda":
-            torch.cuda.set_device(chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    chosen = usable_device(name)
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
     if world > 1:
         # The others wait while the first one validates.
         distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(hours=2))

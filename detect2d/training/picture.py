@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from triskel.detect2d.layout import PafLayout
 from triskel.detect2d.training.batches import Batch
 from triskel.detect2d.training.targets import Targets
-from triskel.files import atomic_path
+from triskel.images import write_image_bgr
 
 _TILE = 256  # px of a tile
 _COLUMNS = 4
+_FAR = 1e6  # px; OpenCV draws no line to a place that is farther than its integers reach
 
 
 def draw_batch(path: Path, batch: Batch, targets: Targets, layout: PafLayout) -> None:
@@ -34,15 +35,14 @@ def draw_batch(path: Path, batch: Batch, targets: Targets, layout: PafLayout) ->
     while len(tiles) % (_COLUMNS // 2):
         tiles.append(np.zeros_like(tiles[0]))
     rows = [np.concatenate(tiles[i : i + _COLUMNS // 2], axis=1) for i in range(0, len(tiles), _COLUMNS // 2)]
-    with atomic_path(path) as temporary:
-        cv2.imwrite(str(temporary), np.concatenate(rows, axis=0))
+    write_image_bgr(path, np.concatenate(rows, axis=0))
 
 
 def _draw_labels(
     image_bgr: NDArray[np.uint8], people: NDArray[np.float32], layout: PafLayout, scale: float
 ) -> NDArray[np.uint8]:
     """Draw the limbs and joints of (P, J, 2) crop px."""
-    places = (people + 0.5) * scale - 0.5
+    places = np.clip((people + 0.5) * scale - 0.5, -_FAR, _FAR)
     for one in places:
         for a, b in layout.skeleton.limbs:
             if np.isfinite(one[[a, b]]).all():

@@ -18,6 +18,8 @@ from triskel.skeleton import Skeleton
 
 log = logging.getLogger(__name__)
 
+_FAR = 1e6  # cells; OpenCV draws no outline that goes farther than its integers reach
+
 
 class Sample(NamedTuple):
     """One training image.
@@ -166,7 +168,7 @@ def draw_sample(
     cells = np.ones((grid, grid), dtype=np.float32)
     # Polygons in sixteenths of a cell, the precision of the drawing.
     outlines = [
-        np.round(16 * ((view.points(outline) + 0.5) / layout.stride - 0.5)).astype(np.int32)
+        np.round(16 * np.clip((view.points(outline) + 0.5) / layout.stride - 0.5, -_FAR, _FAR)).astype(np.int32)
         for outline in entry.unlabelled
     ]
     for outline in outlines:

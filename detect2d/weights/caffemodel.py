@@ -4,6 +4,7 @@ Both generations of the format are read, V1 (`layers`) and V2 (`layer`). The fil
 copied once, into the network.
 """
 
+import math
 import mmap
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def read_caffemodel(path: Path) -> dict[str, list[Blob]]:
     Raises:
         InputError: the file cannot be read, is no caffemodel, or is cut off.
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: cannot be read: it is no file")
     try:
         with path.open("rb") as file:
             data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -64,7 +67,7 @@ def caffe_state(path: Path, preset: str, *, network: nn.Module) -> dict[str, Ten
 
     Raises:
         InputError: the file is no caffemodel, or not of that network; the message names the layers that are missing, of
-            another shape, or left over.
+            another shape, left over, or damaged.
     """
     layers = read_caffemodel(path)
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
@@ -76,6 +79,8 @@ def caffe_state(path: Path, preset: str, *, network: nn.Module) -> dict[str, Ten
     state = {}
     for layer in caffe_layers(preset):
         for name, blob in zip(layer.parameters, layers[layer.name], strict=True):
+            if not np.isfinite(blob).all():
+                raise InputError(f"{path}: damaged, numbers of layer {layer.name} are not finite; fetch the file again")
             state[name] = torch.from_numpy(np.array(blob, dtype=np.float32, order="C").reshape(expected[name]))
     return state
 
@@ -125,10 +130,7 @@ def _blob(data: memoryview, layer: str) -> Blob:
             legacy[number] = value
     values = _joined(doubles, "<f8") if doubles else _joined(floats, "<f4")
     sizes = list(legacy.values()) if shape is None else shape
-    count = 1
-    for size in sizes:
-        count *= size
-    if len(sizes) > _MAX_AXES or count != values.size:
+    if len(sizes) > _MAX_AXES or math.prod(sizes) != values.size:
         raise ValueError(f"layer {layer!r}: {values.size} numbers for the shape {sizes[:_MAX_AXES]}")
     return values.reshape(sizes)
 

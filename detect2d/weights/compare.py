@@ -7,6 +7,7 @@ from triskel.errors import InputError
 Shape = tuple[int, ...]
 
 _NAMED = 3  # of each kind; a file of another network has hundreds
+_LONGEST = 160  # letters of each; a damaged file has names of any length
 
 
 def compare_layers(
@@ -36,7 +37,8 @@ def compare_layers(
 
 
 def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    short = (name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..." for name in names[:_NAMED])
+    return ", ".join(short) + (", ..." if len(names) > _NAMED else "")
 
 
 def _shapes(shapes: Sequence[Shape]) -> str:

@@ -19,7 +19,7 @@ from triskel.detect2d.networks import PRESETS, MobilenetThin, PafNetwork, PoseNe
 from triskel.detect2d.weights.compare import compare_layers
 from triskel.detect2d.weights.layout_json import layout_from_json, layout_to_json
 from triskel.detect2d.weights.published import WEIGHTS, load_weights
-from triskel.errors import ConfigError, InputError
+from triskel.errors import ConfigError, InputError, JobError
 from triskel.fetch import cache_folder
 from triskel.files import atomic_path
 
@@ -57,6 +57,7 @@ def save_network(
 
     Raises:
         InputError: the path has another suffix, or a folder stands there.
+        JobError: it cannot be written, as where the disk is full.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -73,8 +74,11 @@ def save_network(
     else:
         metadata["preset"] = _preset_of(network)
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata=metadata)
+    try:
+        with atomic_path(path) as temporary:
+            save_file(state, temporary, metadata=metadata)
+    except SafetensorError as error:
+        raise JobError(f"{path}: cannot be written: {error}") from error
 
 
 def load_network(name_or_path: str | Path, *, fused: bool = True) -> LoadedNetwork:
@@ -138,7 +142,7 @@ def read_network(path: Path) -> LoadedNetwork:
         layout = layout_from_json(metadata["layout"])
         notes = {str(key): str(value) for key, value in json.loads(metadata["notes"]).items()}
         network = _empty_network(metadata, layout, where=f"{path}: spec")
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         detail = str(error).removeprefix(f"{path}: ") if isinstance(error, ConfigError) else f"{error!r}"
         raise InputError(f"{path}: damaged, its description is not one: {' '.join(detail.split())}") from error
     _fill(network, state, where=f"{path}: not a network of {len(layout.skeleton)} joints ({layout.skeleton.name})")

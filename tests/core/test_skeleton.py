@@ -75,6 +75,8 @@ def test_unknown_names_are_answered_with_the_known_ones():
         ({"limbs": ((0, 2),)}, "limbs name joints 0 to 1"),
         ({"flips": (1, 1)}, "flips pair"),
         ({"flips": (0,)}, "flips pair"),
+        ({"flips": (5, 6)}, "flips pair"),
+        ({"flips": (-2, -1)}, "flips pair"),
         ({"colours": ((0, 0, 0),)}, "one colour a joint"),
     ],
 )
@@ -83,6 +85,16 @@ def test_an_inconsistent_skeleton_is_refused(changes, words):
     assert len(Skeleton(**good)) == 2
     with pytest.raises(ConfigError, match=words):
         Skeleton(**(good | changes))
+
+
+@pytest.mark.parametrize("key", ["name", "joints"])
+def test_a_yaml_skeleton_that_grows_without_end_is_refused_in_one_short_line(tmp_path, key):
+    rows = "".join(f"  - &row{i} [{', '.join([f'*row{i - 1}' if i else 'A'] * 10)}]\n" for i in range(12))
+    file = tmp_path / "mine.yaml"
+    file.write_text({"name": "joints: [A]\n", "joints": "name: mine\n"}[key] + f"limbs: []\n{key}:\n{rows}")
+    with pytest.raises(ConfigError, match=f"{key} is a") as caught:
+        load_skeleton(file)
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_skeleton_of_ones_own_comes_from_yaml(tmp_path):

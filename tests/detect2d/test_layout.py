@@ -89,6 +89,12 @@ def test_limbs_that_make_no_sense_are_refused(limbs, redundant, words):
         PafLayout(MINE, limbs, redundant)
 
 
+@pytest.mark.parametrize("changes", [{"uncounted": (3,)}, {"uncounted": (-1,)}, {"stride": 0}])
+def test_uncounted_joints_and_strides_that_are_none_are_refused(changes):
+    with pytest.raises(ConfigError, match="uncounted are joints 0 to 2, the stride is 1 or more"):
+        PafLayout(MINE, ((0, 1),), **changes)
+
+
 def test_a_limb_without_a_mirror_image_is_named():
     with pytest.raises(ConfigError, match="limb Head-LHand has no mirror image"):
         PafLayout(MINE, ((2, 0),)).mirrored_limbs()

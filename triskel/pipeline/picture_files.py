@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.errors import InputError, JobError
+from triskel.errors import InputError
 from triskel.exchange.openpose_json import openpose_person
 from triskel.files import atomic_path, write_text
+from triskel.images import write_image_bgr
 from triskel.keypoints import People2D
 
 if TYPE_CHECKING:
@@ -131,11 +132,7 @@ def write_picture(path: Path, image_rgb: Picture) -> None:
     Raises:
         JobError: it cannot be written.
     """
-    import cv2
-
-    with atomic_path(path) as temporary:
-        if not cv2.imwrite(str(temporary), image_rgb[..., ::-1]):
-            raise JobError(f"{path}: the picture could not be written; is the disk full?")
+    write_image_bgr(path, image_rgb[..., ::-1])
 
 
 def _write_maps(folder: Path, name: str, image_rgb: Picture, maps: "HeatMaps") -> None:

@@ -1,6 +1,7 @@
 """Detection without a session: an image, a folder of images or a video to files that people and software read."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -197,8 +198,10 @@ def read_image(path: Path, *, quick: bool = False) -> Picture:
 
 def _names(paths: Sequence[Path]) -> dict[Path, str]:
     """Return what the results of each image are called: its name, with the suffix where two differ in that alone."""
-    stems = [path.stem for path in paths]
-    return {path: path.stem if stems.count(path.stem) == 1 else path.name for path in paths}
+    stems = Counter(path.stem for path in paths)
+    names = {path: path.stem if stems[path.stem] == 1 else path.name for path in paths}
+    # Beside a.jpg and a.png there may be a.jpg.png.
+    return names if len(set(names.values())) == len(paths) else {path: path.name for path in paths}
 
 
 def _look(images: list[Picture], detector: "Detector", outputs: PictureOutputs) -> list[Found]:

@@ -42,6 +42,7 @@ def test_yaml_names_only_what_differs():
         ({"width": 0}, "width: Input should be greater than or equal to 1, got 0"),
         ({"width": "wide", "hidden": -1}, r"width: .*\(and 1 more\)"),
         ({"residual": {}}, "residual belongs to the backbone 'residual', and this one is 'vgg19'"),
+        ({"width": [["x"] * 1000] * 1000}, r"width: Input should be a valid integer, got \[\['x', 'x'"),
         ([1], "a.yaml: network: Input should be"),
         (None, "a.yaml: network: Input should be"),
     ],
@@ -50,3 +51,4 @@ def test_a_wrong_description_is_one_line(data, message):
     with pytest.raises(ConfigError, match=message) as caught:
         read_spec(data, where="a.yaml: network")
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000

@@ -169,7 +169,7 @@ def test_a_folder_with_a_training_is_not_overwritten_and_none_is_not_gone_on_wit
     [
         ({"crop": 128}, r"another crop \(64, now 128\)"),
         ({"optimiser": {"lr": 0.5}}, "another optimiser"),
-        ({"skeleton": "coco_17"}, "another skeleton"),
+        ({"skeleton": "coco_17"}, "another joints"),
     ],
 )
 def test_going_on_with_another_training_is_refused(make_config, change, words):
@@ -179,6 +179,38 @@ def test_going_on_with_another_training_is_refused(make_config, change, words):
     other = make_config(**change, **({"datasets": [data]} if "skeleton" in change else {}))
     with pytest.raises(ConfigError, match=words):
         train(other, resume=True)
+
+
+def test_a_folder_in_which_something_would_be_overwritten_is_refused(make_config):
+    config = make_config()
+    config.out.mkdir()
+    for name, content in (("best.safetensors", b"mine"), ("last.safetensors", b"mine"), ("config.yaml", b"out: .")):
+        (config.out / name).write_bytes(content)
+        with pytest.raises(InputError, match=f"{name}: would be overwritten; choose another folder"):
+            train(config)
+        assert (config.out / name).read_bytes() == content
+        (config.out / name).unlink()
+
+
+def test_a_training_that_was_killed_before_its_first_checkpoint_begins_again(make_config):
+    config = make_config()
+    train(config)
+    for name in ("state.pt", "last.safetensors", "best.safetensors"):
+        (config.out / name).unlink()
+    assert train(config).step == config.steps
+
+
+def test_a_joint_set_goes_on_from_another_place(make_config, kites, tmp_path):
+    train(make_config(steps=3))
+    moved = tmp_path / "moved.yaml"
+    moved.write_text((kites / "kite.yaml").read_text())
+    assert train(make_config(skeleton=str(moved)), resume=True).step == 6
+
+
+def test_the_one_setting_that_differs_is_named(make_config):
+    train(make_config(optimiser={"lr": 1e-3}))
+    with pytest.raises(ConfigError, match=r"another optimiser\.lr \(0\.001, now 0\.002\)"):
+        train(make_config(optimiser={"lr": 2e-3}), resume=True)
 
 
 def test_a_joint_set_that_changed_under_its_name_is_noticed(make_config, kites, tmp_path):
@@ -193,11 +225,72 @@ def test_a_joint_set_that_changed_under_its_name_is_noticed(make_config, kites, 
 def test_a_damaged_state_is_one_line(make_config):
     config = make_config()
     train(config)
-    for content in (b"", b"nonsense", (config.out / STATE_FILE).read_bytes()[:3000]):
+    good = (config.out / STATE_FILE).read_bytes()
+    middle = len(good) // 2
+    for content in (b"", b"nonsense", b"text\n", good[:3000], good[:middle] + b"\x55\xaa" + good[middle + 2 :]):
         (config.out / STATE_FILE).write_bytes(content)
         with pytest.raises(InputError, match=r"state\.pt: damaged") as caught:
             train(config, resume=True)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"settings": "{"}, {"settings": "[1]"}, {"settings": 3}, {"step": "x"}, {"step": -3}, {"best": "x"},
+        {"network": 3}, {"optimiser": 3}, {"version": 2},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_state_that_says_nonsense_is_one_line(make_config, changes):
+    config = make_config(steps=1)
+    train(config)
+    torch.save(torch.load(config.out / STATE_FILE, weights_only=True) | changes, config.out / STATE_FILE)
+    with pytest.raises(InputError, match=r"state\.pt: (damaged|does not fit|written as version 2)") as caught:
+        train(config, resume=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_device_that_cannot_train_is_refused(make_config):
+    with pytest.raises(InputError, match="device 'meta' cannot be used here: it is neither cpu nor cuda"):
+        train(make_config(device="meta"))
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"), torch.OutOfMemoryError("CUDA")]
+)
+def test_too_little_memory_is_one_line(make_config, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("triskel.detect2d.training.loop._step", fail)
+    with pytest.raises(JobError, match="out of memory; lower batch, crop or workers"):
+        train(make_config())
+
+
+def test_a_full_disk_is_one_line_and_the_last_good_state_stays(make_config, monkeypatch):
+    train(make_config(steps=3))
+    before = (make_config().out / STATE_FILE).read_bytes()
+
+    def full(*_, **__):
+        raise RuntimeError("PytorchStreamWriter failed writing file data/3: file write failed")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(JobError, match=r"state\.pt: cannot be written: PytorchStreamWriter"):
+        train(make_config(), resume=True)
+    assert (make_config().out / STATE_FILE).read_bytes() == before
+    assert not list(make_config().out.glob(".*"))
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_one_line(make_config, monkeypatch):
+    def killed(self, step):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr("triskel.detect2d.training.batches.Batches.__getitem__", killed)
+    with pytest.raises(JobError, match="a process that prepares batches has died") as caught:
+        train(make_config(workers=1))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_state_that_would_run_code_is_refused(make_config):
@@ -256,17 +349,27 @@ def command(*arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_killed_process_goes_on_with_the_same_result(make_config, tmp_path, how):
+@pytest.mark.parametrize(
+    ("send", "how"),
+    [
+        (os.kill, signal.SIGKILL),
+        (os.kill, signal.SIGTERM),
+        (os.killpg, signal.SIGINT),  # to the workers as well, as a terminal sends it
+        (os.killpg, signal.SIGTERM),
+    ],
+)
+def test_a_killed_process_goes_on_with_the_same_result(make_config, tmp_path, send, how):
     settings = {"steps": 60, "checkpoint_every": 10, "log_every": 5, "workers": 1}
     whole = train(make_config(out=tmp_path / "whole", **settings))
     config = make_config(out=tmp_path / "killed", **settings)
     file = write_yaml(config, tmp_path / "train.yaml")
-    process = subprocess.Popen(command(file), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(file), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     until = time.monotonic() + 120
     while not (config.out / STATE_FILE).exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
-    process.send_signal(how)
+    send(process.pid, how)
     out, err = process.communicate(timeout=60)
     if how == signal.SIGKILL:
         assert process.returncode == -signal.SIGKILL

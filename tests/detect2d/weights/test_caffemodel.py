@@ -1,5 +1,6 @@
 """Importing OpenPose's weights: proved on files with random weights against OpenCV's own reader of the same network."""
 
+import os
 import runpy
 import struct
 from pathlib import Path
@@ -152,6 +153,28 @@ def test_a_layer_without_its_bias_is_named(tmp_path, hand):
     assert "(conv1_1 is 64x3x3x3, expected 64x3x3x3 and 64)" in refusal(changed(tmp_path, hand, no_bias))
 
 
+def test_numbers_that_are_not_finite_are_refused(tmp_path, hand):
+    def spoil(blobs):
+        blobs["conv1_2"] = [blobs["conv1_2"][0] * np.float32(np.nan), blobs["conv1_2"][1]]
+
+    assert "damaged, numbers of layer conv1_2 are not finite" in refusal(changed(tmp_path, hand, spoil))
+
+
+def test_a_layer_of_a_long_name_is_named_in_short(tmp_path, hand):
+    def add(blobs):
+        blobs["n" * 100_000] = [np.zeros((1, 1, 1, 1), np.float32)]
+
+    message = refusal(changed(tmp_path, hand, add))
+    assert "1 left over (nnnn" in message
+    assert len(message) < 600
+
+
+def test_a_pipe_is_no_caffemodel(tmp_path):
+    pipe = tmp_path / "pipe.caffemodel"
+    os.mkfifo(pipe)
+    assert "pipe.caffemodel: cannot be read: it is no file" in refusal(pipe)
+
+
 def test_layers_left_over_are_named_but_the_last_stages_of_mpi_suit_mpi_4(tmp_path, hand, hand_file):
     def add(blobs):
         blobs["upsample"] = [np.zeros((1, 1, 1, 1), np.float32)]
@@ -200,12 +223,13 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path, hand_file, keep):
         field(100, field(1, b"a"), field(7, field(5, b"\x00" * 7))),  # not a whole number of floats
         field(100, field(1, b"a"), field(7, field(7, field(1, 9)), field(5, bytes(8)))),  # nine wanted, two there
         field(100, field(1, b"a"), field(7, field(7, field(1, 1 << 62)), field(5, bytes(4)))),
+        field(100, field(1, b"a"), field(7, field(7, field(1, b"\xff" * 9 + b"\x01") * 100_000), field(5, bytes(4)))),
         field(100, field(1, b"\xff\xfe"), field(7, field(5, bytes(4)))),
         field(100, 5),
         field(100, field(1, b"a"), field(7, field(5, bytes(4)))) * 2,  # one name, two layers
         field(100, field(1, b"a"), field(7, bytes([5 << 3 | 5]) + struct.pack("<f", 1)[:3])),
     ],
-    ids=["empty", "zip", "hdf5", "random", "no layer", "7 bytes", "shape", "huge", "name", "number", "twice", "cut"],
+    ids="empty zip hdf5 random no-layer 7-bytes shape huge many-axes name number twice cut".split(),
 )
 def test_what_is_no_caffemodel_is_refused_in_one_line(tmp_path, content):
     file = tmp_path / "x.caffemodel"

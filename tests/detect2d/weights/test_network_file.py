@@ -10,6 +10,7 @@ from triskel import InputError
 from triskel.detect2d.layout import PafLayout, layout_of
 from triskel.detect2d.networks import MobilenetThin, NetworkSpec, PafNetwork, ResidualSpec
 from triskel.detect2d.weights import WEIGHTS, load_network, save_network
+from triskel.detect2d.weights.layout_json import layout_to_json
 from triskel.skeleton import COCO_18, make_skeleton
 
 BAR = PafLayout(
@@ -198,6 +199,8 @@ def test_wrong_missing_and_superfluous_weights_are_named(file):
         {"layout": "{"},
         {"layout": "{}"},
         {"layout": "[" * 100_000},
+        {"layout": layout_to_json(BAR).replace('"stride": 8', '"stride": Infinity')},
+        {"layout": layout_to_json(BAR).replace('"uncounted": [2]', '"uncounted": [99]')},
         {"notes": "[]"},
         {"spec": "{}"},
         {"spec": '{"backbone": "resnet"}'},
