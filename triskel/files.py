@@ -75,6 +75,20 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_folder(folder: str | Path) -> None:
+    """See, before hours of work, that a folder for results can be made and written into. Makes nothing.
+
+    Raises:
+        InputError: a file stands in the way, or there is no permission to write.
+    """
+    folder = Path(folder)
+    nearest = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    if not nearest.is_dir():
+        raise InputError(f"{folder}: cannot be a folder of results, {nearest} is a file; choose another one with --out")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: nothing can be written in {nearest}; choose another one with --out")
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8 to `path`, atomically."""
     with atomic_path(path) as temporary:

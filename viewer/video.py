@@ -24,7 +24,7 @@ def write_video(path: str | Path, frames: Iterable[NDArray[np.uint8]], *, fps: f
         The number of frames written.
 
     Raises:
-        InputError: no frames, frames of different sizes, or a rate that is not positive.
+        InputError: no frames, frames of different sizes or of a single pixel's width, or a rate that is not positive.
         JobError: the encoder failed, e.g. no space left.
     """
     import av
@@ -40,6 +40,8 @@ def write_video(path: str | Path, frames: Iterable[NDArray[np.uint8]], *, fps: f
             for image_rgb in frames:
                 if count == 0:
                     size_hw = image_rgb.shape[:2]
+                    if min(size_hw) < 2:
+                        raise InputError(f"{path}: a video is of 2 x 2 px or more, got {size_hw[1]} x {size_hw[0]}")
                     stream.height, stream.width = size_hw[0] // 2 * 2, size_hw[1] // 2 * 2
                 if image_rgb.shape[:2] != size_hw:
                     raise InputError(f"{path}: frame {count} is {image_rgb.shape[:2]}, the first was {size_hw}")

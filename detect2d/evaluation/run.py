@@ -14,6 +14,7 @@ from triskel.detect2d.datasets import KeypointDataset, LabelledImage, read_label
 from triskel.detect2d.evaluation.ground_truth import GroundTruth, read_ground_truth
 from triskel.detect2d.evaluation.oks import DEFAULT_SIGMA
 from triskel.detect2d.evaluation.score import METRICS, Metric, Scores, joint_groups, score
+from triskel.errors import InputError
 from triskel.keypoints import People2D
 from triskel.progress import Progress, silent
 from triskel.skeleton import Skeleton
@@ -83,11 +84,14 @@ def evaluate(
 
     Raises:
         ConfigError: model and data set have no joint in common.
-        InputError: an image cannot be read or has another size than its annotations say.
+        InputError: an image cannot be read or has another size than its annotations say, or nobody has a label of the
+            joints that both have.
     """
     truth = read_ground_truth(dataset)
     skeleton = detectors[0][1].skeleton
-    joint_groups(skeleton, truth)  # before hours of work
+    labels = truth.select(list(joint_groups(skeleton, truth)[0].joints.values()))
+    if "oks" in metrics and not labels.people:  # said before hours of work
+        raise InputError(f"{truth.annotations}: nobody has a label of {', '.join(labels.joints)}; nothing to score")
     if skeleton.sigmas is None and "oks" in metrics:
         log.warning("skeleton %r has no sigmas: OKS takes %g for every joint", skeleton.name, DEFAULT_SIGMA)
     runs = []

@@ -37,7 +37,7 @@ from triskel.detect2d.training.start import start_from
 from triskel.detect2d.training.targets import Targets, render_targets
 from triskel.detect2d.weights import save_network
 from triskel.errors import ConfigError, InputError
-from triskel.files import write_text
+from triskel.files import check_folder, write_text
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +155,7 @@ def _prepare(config: TrainConfig, here: Team, *, resume: bool) -> _Training:
     if config.batch % here.world:
         raise ConfigError(f"batch: {config.batch} images cannot be shared by {here.world} processes; take a multiple")
     state = config.out / STATE_FILE
+    check_folder(config.out)
     if not resume:
         _check_out(config.out)
     if resume and not state.exists():

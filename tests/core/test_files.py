@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from triskel import InputError, JobError
-from triskel.files import atomic_path, write_text
+from triskel.files import atomic_path, check_folder, write_text
 from triskel.images import read_image_bgr, write_image_bgr
 
 
@@ -33,6 +33,19 @@ def test_what_fails_elsewhere_keeps_its_own_name(tmp_path):
 def test_a_name_that_is_too_long_is_one_line(tmp_path):
     with pytest.raises(JobError, match="cannot be written: File name too long"):
         write_text(tmp_path / f"{'x' * 250}.txt", "")
+
+
+def test_a_folder_that_cannot_be_written_is_refused_and_none_is_made(tmp_path, monkeypatch):
+    check_folder(tmp_path / "a/b")
+    check_folder(tmp_path)
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file/a/b"):
+        with pytest.raises(InputError, match="file is a file; choose another one with --out"):
+            check_folder(folder)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(InputError, match="nothing can be written in"):
+        check_folder(tmp_path / "a/b")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_folder_in_the_way_is_refused(tmp_path):

@@ -135,6 +135,12 @@ def test_video_drops_the_odd_row_and_leaves_nothing_behind_on_error(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["v.mp4"]
 
 
+def test_a_video_of_a_single_pixel_s_width_is_refused(tmp_path):
+    with pytest.raises(InputError, match="a video is of 2 x 2 px or more, got 1 x 3"):
+        video.write_video(tmp_path / "v.mp4", [np.zeros((3, 1, 3), np.uint8)], fps=10)
+    assert not list(tmp_path.iterdir())
+
+
 def test_overlay_puts_limbs_on_their_shrunk_positions_and_leaves_the_input_alone():
     image = np.full((800, 1000, 3), 90, np.uint8)
     xy = np.array([[[200.0, 100], [600, 100], [600, 500]]])

@@ -18,6 +18,7 @@ from triskel.commands.detect import (
 )
 from triskel.commands.show import OUT, progress_bars, say, table
 from triskel.errors import InputError
+from triskel.files import check_folder
 
 if TYPE_CHECKING:
     from triskel.detect2d import DetectOptions
@@ -73,8 +74,7 @@ def evaluate(
         "maximise_positives": maximise_positives,
     }
     settings = _settings(scales or ["1", "0.7,1,1.3"], method or ["greedy"], options)
-    if out is not None and out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; give the name of a folder")
+    check_folder(out or Path("evaluation"))
     read = read_dataset(dataset, images, first=first)
     detectors = [(name, load_detector(model, options=options)) for name, options in settings.items()]
     with progress_bars() as progress:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from triskel.errors import InputError
+from triskel.files import check_folder
 from triskel.images import read_image_bgr
 from triskel.pipeline.frames import ALL_FRAMES, FrameRange
 from triskel.pipeline.picture_files import Found, Picture, PictureOutputs, draw_overlay, write_found, write_picture
@@ -109,8 +110,7 @@ def plan_pictures(target: Path, out: Path, frames: FrameRange = ALL_FRAMES) -> P
     """
     from triskel.capture import probe_video
 
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; --out is a folder for the results")
+    check_folder(out)
     if kind_of(target) == "video":
         info = probe_video(target)
         wanted = frames.of(info.frames, str(target))

@@ -35,7 +35,8 @@ def coco():
         (["--net-size", "wide"], "--net-size is a number such as 304, or a box"),
         (["--precision", "int8"], "--precision is auto, float32 or bfloat16, got 'int8'"),
         (["--first", "0"], "--first is 1 or more, got 0"),
-        (["--out", __file__], "test_command.py: is a file; give the name of a folder"),
+        (["--out", __file__], "test_command.py is a file; choose another one with --out"),
+        (["--out", f"{__file__}/results"], "test_command.py is a file; choose another one with --out"),
         (["--images", "nowhere"], "nowhere: no such folder of images"),
     ],
 )

@@ -95,6 +95,14 @@ def test_an_image_of_another_size_than_its_annotations_is_named(signals):
         evaluate([("exact", Colours())], read_dataset(signals))
 
 
+def test_labels_of_none_of_the_model_s_joints_are_refused_before_it_runs(write_dataset):
+    data = write_dataset(("Top", "Tail"), [annotation(1, 1, [[0, 0, 0], [5, 5, 2]])])
+    model = Colours()
+    with pytest.raises(InputError, match="nobody has a label of Top; nothing to score"):
+        evaluate([("one", model)], read_dataset(data))
+    assert not model.batches
+
+
 def test_a_model_of_other_joints_is_refused_before_it_runs(write_dataset):
     model = Colours()
     folder = write_dataset(("knee", "foot"), [annotation(1, 1, [[5, 5, 2], [9, 9, 2]])])
