@@ -59,6 +59,7 @@ def options(
 
 def main() -> None:
     """Run the command line: status 0, 1 if the job failed, 2 for bad usage or input; errors are one line on stderr."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it cannot read is said in one line of ours
     logger = logging.getLogger("triskel")
     logger.addHandler(WarningLines())
     logger.propagate = False

@@ -231,7 +231,7 @@ def _keypoints(
             f"{path}: {_name(annotation)} has {got} numbers for {len(joints)} keypoints, not {3 * len(joints)}"
         )
     try:
-        keypoints = np.array(numbers, dtype=np.float64).reshape(-1, 3)
+        keypoints = np.array(numbers, dtype=np.float64).reshape(len(joints), 3)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: keypoints of {_name(annotation)} are not numbers: {error}") from error
     labelled = keypoints[:, 2] > 0

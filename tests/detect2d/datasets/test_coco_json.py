@@ -130,6 +130,7 @@ def test_keypoints_outside_are_unlabelled_and_said_once(write, caplog):
         ({"annotations": [annotation(5, bbox=[1, 2, 3, 1e300])]}, "bbox of annotation 5"),
         ({"annotations": [annotation(5, area=10**400)]}, "area of annotation 5"),
         ({"annotations": [annotation(4), annotation(5, keypoints=[0] * 6, area="x")]}, "area of annotation 5"),
+        ({"annotations": [annotation(5, keypoints=[[1, 2, 2]] * 6)]}, "annotation 5 are not numbers"),
         ({"annotations": [annotation(5, keypoints=[10**400] * 6)]}, "annotation 5 are not numbers"),
         ({"annotations": [CROWD | {"segmentation": [[10**400] * 6]}]}, "segmentation of annotation 5 cannot be read"),
         ({"annotations": [1]}, "'annotations' is not a list of objects"),
