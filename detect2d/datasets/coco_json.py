@@ -90,6 +90,8 @@ def read_dataset(
     path = Path(annotations)
     path = path / "keypoints.json" if path.is_dir() else path
     folder = Path(images) if images is not None else path.parent / "images"
+    if not path.exists():
+        raise InputError(f"{path}: no such file; give COCO-format keypoint annotations (JSON), or their folder")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of images; name it with the images of {path}")
     data = _load(path)
@@ -139,8 +141,6 @@ class _Outside:
 def _load(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; give COCO-format keypoint annotations (JSON)") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {str(error).splitlines()[0]}") from error
     if not isinstance(data, dict):

@@ -174,11 +174,12 @@ def test_a_picture_that_was_cut_off_is_refused_and_not_read_half(write, tmp_path
 
 
 def test_what_is_no_json_or_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"a\.json: no such file"):
+        read_dataset(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text("{}")
     with pytest.raises(InputError, match="no such folder of images"):
         read_dataset(tmp_path / "a.json")
     (tmp_path / "images").mkdir()
-    with pytest.raises(InputError, match="no such file"):
-        read_dataset(tmp_path / "a.json")
     for content, words in (
         (b"\xff\xfe", "cannot be read as JSON"),
         (b"{", "cannot be read as JSON"),
