@@ -10,9 +10,11 @@ from triskel.camera import Rig
 from triskel.errors import InputError
 from triskel.motion import Detections2D, Motion3D
 from triskel.triangulate.association import Sighting, associate
+from triskel.triangulate.by_part import triangulate_by_part
 from triskel.triangulate.plausible import drop_implausible
 from triskel.triangulate.points import REFERENCE_PIXELS, TriangulateOptions, triangulate_points
 from triskel.triangulate.tracking import track
+from triskel.whole_body import parts_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class PeopleOptions:
         association_px: error beyond which a joint does not speak for two detections being one person, px in a
             1280 x 1024 image; wider than the bound of triangulation, since hypotheses come from two views only.
         least_share: a person has at least this share of the frame sets that the best supported one has.
-        points: how each joint is triangulated.
+        points: how each joint is triangulated; an automatic bound is found for body, hands and face separately.
     """
 
     most_people: int | None = 1
@@ -72,8 +74,10 @@ def triangulate_people(
     bound = options.association_px * np.sqrt(max(np.prod(camera.size_wh) for camera in rig) / REFERENCE_PIXELS)
     # Two of many cameras agree by chance too often; two of three are all there may be.
     least_views = max(options.points.least_views, min(3, len(rig) - 1))
-    frames = associate(rig, detections.keypoints, bound_px=float(bound), least_views=least_views)
-    tracks = track(_with_centres(rig, detections, frames, options.points), time_s)
+    # The body alone says who is who: a hand or a face may be somebody else's, and so many points would outvote it.
+    bodies = np.ascontiguousarray(detections.keypoints[..., parts_of(detections.skeleton)["body"], :])
+    frames = associate(rig, bodies, bound_px=float(bound), least_views=least_views)
+    tracks = track(_with_centres(rig, bodies, frames, options.points), time_s)
     tracks = [one for one in tracks if len(one) >= options.least_share * len(tracks[0])][: options.most_people]
     F, C, _, J, _ = detections.keypoints.shape
     observed = np.full((F, C, len(tracks), J, 3), np.nan)
@@ -82,8 +86,7 @@ def triangulate_people(
         for f, sighting in one.items():
             for c in np.flatnonzero(sighting.members >= 0):
                 observed[f, c, n] = detections.keypoints[f, c, sighting.members[c]]
-    by_camera = np.moveaxis(observed, 1, 0)
-    points = triangulate_points(rig, by_camera[..., :2], by_camera[..., 2], options=options.points)
+    points = triangulate_by_part(rig, detections.skeleton, np.moveaxis(observed, 1, 0), options.points)
     time_s = np.asarray(time_s, dtype=np.float64)
     points = drop_implausible(detections.skeleton, points, time_s)
     shape = (F, len(tracks), J)
@@ -99,7 +102,7 @@ def triangulate_people(
 
 
 def _with_centres(
-    rig: Rig, detections: Detections2D, frames: list[list[Sighting]], options: TriangulateOptions
+    rig: Rig, bodies: NDArray[np.float64], frames: list[list[Sighting]], options: TriangulateOptions
 ) -> list[list[Sighting]]:
     """Return the sightings with their centres measured by all views that see them, not by the two that met best.
 
@@ -108,11 +111,10 @@ def _with_centres(
     flat = [(f, sighting) for f, row in enumerate(frames) for sighting in row]
     if not flat:
         return frames
-    C, J = len(rig), len(detections.skeleton)
-    seen = np.full((C, len(flat), J, 3), np.nan)
+    seen = np.full((len(rig), len(flat), *bodies.shape[3:]), np.nan)
     for i, (f, sighting) in enumerate(flat):
         for c in np.flatnonzero(sighting.members >= 0):
-            seen[c, i] = detections.keypoints[f, c, sighting.members[c]]
+            seen[c, i] = bodies[f, c, sighting.members[c]]
     X = triangulate_points(rig, seen[..., :2], np.nan_to_num(seen[..., 2]), options=options).X
     out: list[list[Sighting]] = [[] for _ in frames]
     for (f, sighting), joints in zip(flat, X, strict=True):

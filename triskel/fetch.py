@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from platformdirs import user_cache_dir
 
@@ -117,6 +117,43 @@ def fetch_sdist(package: str, version: str, *, sha256: str, progress: Progress |
     return _fetch(package, version, sha256=sha256, suffix=".sdist", run=run)
 
 
+def fetch_npm(package: str, version: str, *, sha256: str, progress: Progress | None = None) -> Path:
+    """Fetch the archive of one release of an npm package, or find it in the cache.
+
+    Does not install it, nor run its scripts; npm itself has to be on the machine.
+
+    Args:
+        package: its name in the registry, `@owner/name` or `name`.
+        version: the exact release.
+        sha256: of the archive, hex.
+        progress: told the bytes that have arrived.
+
+    Returns:
+        The archive, in the cache folder; a compressed tar.
+
+    Raises:
+        JobError: there is no npm, the package cannot be fetched, or what came is another file; nothing is kept then.
+    """
+
+    def run(folder: Path) -> Path:
+        npm = shutil.which("npm")
+        if npm is None:
+            raise JobError(
+                f"cannot fetch {package} {version}: there is no npm on this machine; download the package's archive on "
+                "another machine and pass it with --file"
+            )
+        options = ["--ignore-scripts", "--no-update-notifier", "--no-audit", "--no-fund", f"--cache={folder / 'npm'}"]
+        command = [npm, "pack", f"{package}@{version}", *options, f"--pack-destination={folder}", "--silent"]
+        failed = _run(command, folder, progress)
+        archives = list(folder.glob("*.tgz"))
+        if failed is not None or len(archives) != 1:
+            reason = _npm_reason(failed.log) if failed else "npm saved no archive"
+            raise _cannot_fetch(package, version, reason, kind="package's archive", through="npm")
+        return archives[0]
+
+    return _fetch(package, version, sha256=sha256, suffix=".tgz", run=run)
+
+
 def use_file(path: str | Path, sha256: str) -> Path:
     """Take an archive that the user brought, once its hash is right; it stays where it is.
 
@@ -191,7 +228,8 @@ def _open_members(archive: Path, wanted: set[str]) -> Iterator[tuple[str, IO[byt
 def _fetch(package: str, version: str, *, sha256: str, suffix: str, run: Callable[[Path], Path]) -> Path:
     """Return the cached archive if it is whole, else let `run` save one into a temporary folder, check and keep it."""
     sha256 = sha256.lower()
-    kept = cache_folder() / "downloads" / f"{package}-{version}-{sha256[:12]}{suffix}"
+    # An npm package may be called @owner/name.
+    kept = cache_folder() / "downloads" / f"{package.lstrip('@').replace('/', '-')}-{version}-{sha256[:12]}{suffix}"
     try:
         if kept.is_file():
             if sha256_of(kept) == sha256:
@@ -213,12 +251,28 @@ def _fetch(package: str, version: str, *, sha256: str, suffix: str, run: Callabl
 
 def _run_pip(arguments: list[str], folder: Path, *, package: str, version: str, progress: Progress | None) -> None:
     """Run the interpreter with `arguments`, pip's temporary files in `folder`, and raise a JobError if it fails."""
+    # -P: a pip.py in the working directory is not pip.
+    command = [sys.executable, "-P", *arguments]
+    kind = "sdist" if arguments[0] != "-m" else "wheel"
+    failed = _run(command, folder, progress)
+    if failed is not None:
+        reason = _reason(failed.log, failed.status if kind == "sdist" else 1)
+        raise _cannot_fetch(package, version, reason, kind=kind)
+
+
+class _Failed(NamedTuple):
+    """How a program ended that failed, and what it printed."""
+
+    status: int
+    log: str
+
+
+def _run(command: list[str], folder: Path, progress: Progress | None) -> _Failed | None:
+    """Run a program that saves into `folder`, its temporary files there too; return how it failed, None if it did not."""
     work = folder / "tmp"
     work.mkdir()
     environment = os.environ | {"TMPDIR": str(work), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    # -P: a pip.py in the working directory is not pip.
-    command = [sys.executable, "-P", *arguments]
-    log = folder / "pip.log"
+    log = folder / "program.log"
     with log.open("wb") as output, _started(command, output, environment) as process:
         while True:
             try:
@@ -227,11 +281,7 @@ def _run_pip(arguments: list[str], folder: Path, *, package: str, version: str, 
             except subprocess.TimeoutExpired:
                 if progress is not None:
                     progress(_bytes_arrived(folder))
-    if status == 0:
-        return
-    kind = "sdist" if arguments[0] != "-m" else "wheel"
-    reason = _reason(log.read_text(encoding="utf-8", errors="replace"), status if kind == "sdist" else 1)
-    raise _cannot_fetch(package, version, reason, kind=kind)
+    return None if status == 0 else _Failed(status, log.read_text(encoding="utf-8", errors="replace"))
 
 
 @contextmanager
@@ -276,6 +326,18 @@ def _reason(log: str, status: int) -> str:
     return message if len(message) <= 200 else f"{message[:197]}..."
 
 
-def _cannot_fetch(package: str, version: str, reason: str, *, kind: str) -> JobError:
+def _npm_reason(log: str) -> str:
+    """Say in a few words why npm failed."""
+    lines = [line.strip().removeprefix("npm error").removeprefix("npm ERR!").strip() for line in log.splitlines()]
+    lines = [line for line in lines if line]
+    if any(re.search(r"E404|ETARGET|notarget", line) for line in lines):
+        return "no such release in the registry that npm uses"
+    if any(re.search(r"ENOTFOUND|ECONN|ETIMEDOUT|EAI_AGAIN|network", line) for line in lines):
+        return "no connection to the package registry"
+    message = lines[0] if lines else "no message"
+    return message if len(message) <= 200 else f"{message[:197]}..."
+
+
+def _cannot_fetch(package: str, version: str, reason: str, *, kind: str, through: str = "pip") -> JobError:
     advice = f"download the {kind} on another machine and pass it with --file"
-    return JobError(f"cannot fetch {package} {version} through pip ({reason}); {advice}")
+    return JobError(f"cannot fetch {package} {version} through {through} ({reason}); {advice}")

@@ -210,6 +210,18 @@ _SPREAD = {
     "Knee": 0.087, "Ankle": 0.089, "BigToe": 0.080, "SmallToe": 0.080, "Heel": 0.080, "Neck": 0.079, "MidHip": 0.107,
     "Head": 0.035, "HeadTop": 0.035, "UpperNeck": 0.079, "Chest": 0.107,
 }  # fmt: skip
+# The same for one hand, wrist to little finger, and for the 68 points of the face, from COCO-WholeBody.
+_HAND_SPREAD = (
+    0.029, 0.022, 0.035, 0.037, 0.047, 0.026, 0.025, 0.024, 0.035, 0.018, 0.024, 0.022, 0.026, 0.017, 0.021, 0.021,
+    0.032, 0.020, 0.019, 0.022, 0.031,
+)  # fmt: skip
+_FACE_SPREAD = (
+    0.042, 0.043, 0.044, 0.043, 0.040, 0.035, 0.031, 0.025, 0.020, 0.023, 0.029, 0.032, 0.037, 0.038, 0.043, 0.041,
+    0.045, 0.013, 0.012, 0.011, 0.011, 0.012, 0.012, 0.011, 0.011, 0.013, 0.015, 0.009, 0.007, 0.007, 0.007, 0.012,
+    0.009, 0.008, 0.016, 0.010, 0.017, 0.011, 0.009, 0.011, 0.009, 0.007, 0.013, 0.008, 0.011, 0.012, 0.010, 0.034,
+    0.008, 0.008, 0.009, 0.008, 0.008, 0.007, 0.010, 0.008, 0.009, 0.009, 0.009, 0.007, 0.007, 0.008, 0.011, 0.008,
+    0.008, 0.008, 0.010, 0.008,
+)  # fmt: skip
 _MEANS = {"Neck": ("LShoulder", "RShoulder"), "MidHip": ("LHip", "RHip")}
 
 
@@ -240,7 +252,8 @@ def _hand(name: str, prefix: str) -> Skeleton:
     joints = (f"{prefix}Wrist", *(f"{prefix}{finger}{i}" for finger in fingers for i in range(1, 5)))
     limbs = tuple((0 if i == 0 else 4 * f + i, 4 * f + i + 1) for f in range(5) for i in range(4))
     hues = ((230, 53, 40), (230, 204, 40), (80, 200, 60), (60, 160, 230), (190, 70, 220))
-    return make_skeleton(name, joints, limbs, ((160, 160, 160), *(hues[f] for f in range(5) for _ in range(4))))
+    made = make_skeleton(name, joints, limbs, ((160, 160, 160), *(hues[f] for f in range(5) for _ in range(4))))
+    return replace(made, sigmas=_HAND_SPREAD)
 
 
 def _face() -> Skeleton:
@@ -256,9 +269,12 @@ def _face() -> Skeleton:
     flips = list(range(70))
     for a, b in pairs:
         flips[a], flips[b] = b, a
-    return Skeleton(
-        "face_70", tuple(f"Face{i}" for i in range(70)), tuple(limbs), tuple(flips), ((230, 230, 230),) * 70
-    )
+    # The mean of both sides, as for the feet; nobody has labelled pupils, which are as sharp as the lids around them.
+    eyes = float(np.mean(_FACE_SPREAD[36:48]))
+    spread = np.array((*_FACE_SPREAD, eyes, eyes))
+    sigmas = tuple(((spread + spread[flips]) / 2).round(4).tolist())
+    joints = tuple(f"Face{i}" for i in range(70))
+    return Skeleton("face_70", joints, tuple(limbs), tuple(flips), ((230, 230, 230),) * 70, sigmas)
 
 
 def _whole_body() -> Skeleton:
@@ -270,7 +286,8 @@ def _whole_body() -> Skeleton:
     colours = tuple(colour for part, skip in parts for colour in part.colours[skip:])
     flips = [at[_mirror(joint)] for joint in joints]
     flips[-70:] = [i + len(joints) - 70 for i in FACE_70.flips]
-    return Skeleton("whole_body_135", joints, limbs, tuple(flips), colours)
+    sigmas = tuple(sigma for part, skip in parts for sigma in (part.sigmas or ())[skip:])
+    return Skeleton("whole_body_135", joints, limbs, tuple(flips), colours, sigmas, BODY_25.means)
 
 
 BODY_25 = _body("body_25", _BODY_25_JOINTS)

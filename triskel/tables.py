@@ -13,8 +13,7 @@ from triskel.files import atomic_path
 from triskel.keypoints import Points3D
 from triskel.motion import Detections2D, Motion3D
 from triskel.skeleton import Skeleton, get_skeleton
-
-BODY = "body"
+from triskel.whole_body import PARTS, part_names
 
 MOST_SETS, MOST_PEOPLE = 100_000_000, 1000
 """Beyond any recording: a file that says more is damaged, and would exhaust the memory."""
@@ -101,6 +100,25 @@ def _codes(column: pa.ChunkedArray, known: tuple[str, ...], path: Path) -> NDArr
     return lookup[indices] if len(names) else np.zeros(0, np.intp)
 
 
+def _parts(skeleton: Skeleton) -> NDArray[np.intp]:
+    """Return the position in `PARTS` of each joint's part."""
+    return np.array([PARTS.index(part) for part in part_names(skeleton)], dtype=np.intp)
+
+
+def _joints(table: pa.Table, skeleton: Skeleton, path: Path) -> NDArray[np.intp]:
+    """Return each row's joint; one that is said to be of another part of the body is an error."""
+    j = _codes(table["joint"], skeleton.joints, path)
+    part = _codes(table["part"], PARTS, path)
+    wrong = np.flatnonzero(part != _parts(skeleton)[j])
+    if len(wrong):
+        row = int(wrong[0])
+        raise SessionError(
+            f"{path}: row {row} has {skeleton.joints[j[row]]} in part {PARTS[part[row]]}, expected "
+            f"{part_names(skeleton)[j[row]]}; rerun the stage that writes it"
+        )
+    return j
+
+
 def _schema(schema: pa.Schema, skeleton: Skeleton, cameras: tuple[str, ...], sets: int) -> pa.Schema:
     """Add what the rows alone cannot say: the joint set, the cameras, and how many frame sets there were."""
     return schema.with_metadata(
@@ -129,7 +147,7 @@ def write_keypoints2d(detections: Detections2D, path: Path) -> None:
         f,
         _names(detections.cameras, c),
         n,
-        _names([BODY], np.zeros_like(f)),
+        _names(PARTS, _parts(detections.skeleton)[j]),
         _names(detections.skeleton.joints, j),
     ]
     columns += list(rows.T)
@@ -147,7 +165,7 @@ def read_keypoints2d(path: Path) -> Detections2D:
     skeleton, cameras, sets = _metadata(table, path)
     _check_rows(table, path, set=sets, person=MOST_PEOPLE)
     f, n = (table[column].to_numpy() for column in ("set", "person"))
-    c, j = _codes(table["camera"], cameras, path), _codes(table["joint"], skeleton.joints, path)
+    c, j = _codes(table["camera"], cameras, path), _joints(table, skeleton, path)
     keypoints = np.full((sets, len(cameras), int(n.max(initial=-1)) + 1, len(skeleton), 3), np.nan)
     keypoints[..., 2] = 0
     keypoints[f, c, n, j] = np.stack([table[column].to_numpy() for column in ("x_px", "y_px", "score")], axis=-1)
@@ -165,7 +183,7 @@ def write_keypoints3d(motion: Motion3D, path: Path) -> None:
         views=all_points.views[f, n, j],
         sigma_mm=all_points.sigma_mm[f, n, j],
     )
-    columns: list[Any] = [f, motion.time_s[f], motion.ids[n], _names([BODY], np.zeros_like(f))]
+    columns: list[Any] = [f, motion.time_s[f], motion.ids[n], _names(PARTS, _parts(motion.skeleton)[j])]
     columns += [_names(motion.skeleton.joints, j), *points.X.T, points.score, points.reproj_px, points.n_views]
     columns += [_views(points.views, motion.cameras), *points.sigma_mm.T, motion.gap[f, n, j]]
     schema = _schema(KEYPOINTS_3D, motion.skeleton, motion.cameras, len(motion.time_s))
@@ -195,7 +213,7 @@ def read_keypoints3d(path: Path) -> Motion3D:
         raise SessionError(f"{path}: column person names people that are not among the ids {ids.tolist()}")
     if len(time_s) != sets:
         raise SessionError(f"{path}: its metadata has {len(time_s)} times for {sets} frame sets")
-    f, j = table["set"].to_numpy(), _codes(table["joint"], skeleton.joints, path)
+    f, j = table["set"].to_numpy(), _joints(table, skeleton, path)
     order = np.argsort(ids)
     n = order[np.searchsorted(ids, table["person"].to_numpy(), sorter=order)]
     shape = (sets, len(ids), len(skeleton))

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from triskel.camera import Camera, Rig
 from triskel.errors import InputError, JobError
-from triskel.files import atomic_path
+from triskel.images import write_image_bgr
 from triskel.motion import Motion3D
 from triskel.projection import project
 from triskel.viewer import scene, solids, view
+from triskel.viewer.figures import figures
 from triskel.viewer.scene import Label
 from triskel.viewer.solids import Mesh
 from triskel.viewer.video import write_video
@@ -34,6 +35,7 @@ class Stage:
         import open3d as o3d
 
         self.motion, self.rig = motion, rig
+        self._figures = figures(motion)
         self._visualizer = visualizer
         low = scene.people_bounds(motion)[0, 2]
         self._shadows = abs(low) < FLOOR_TOLERANCE_M
@@ -41,8 +43,9 @@ class Stage:
         still = solids.tubes(scene.surroundings(motion, rig), sides=6)
         self._still = o3d.geometry.TriangleMesh()
         _fill(self._still, still)
-        _fill(self._people, self._mesh(0))
-        self._people.triangles = o3d.utility.Vector3iVector(self._mesh(0).triangles)
+        people = self._mesh(0)
+        _fill(self._people, people)
+        self._people.triangles = o3d.utility.Vector3iVector(people.triangles)
         self._still.triangles = o3d.utility.Vector3iVector(still.triangles)
         visualizer.add_geometry(self._still)
         if len(motion.ids):
@@ -55,11 +58,14 @@ class Stage:
         options.mesh_shade_option = o3d.visualization.MeshShadeOption.Color
 
     def _mesh(self, frame: int) -> Mesh:
-        body = solids.join(
-            solids.tubes(scene.skeleton_lines(self.motion, frame)),
-            solids.spheres(scene.joint_balls(self.motion, frame)),
-        )
-        return solids.join(solids.shadow(body, SHADOW), body) if self._shadows else body
+        parts = []
+        for one in self._figures:
+            tubes = solids.tubes(one.lines(frame), sides=one.sides)
+            balls = solids.spheres(one.balls(frame), rings=one.sides // 2 + 2, sides=one.sides)
+            parts += [tubes, balls]
+            if self._shadows and one.part != "face":  # too thin to cast one
+                parts += [solids.shadow(tubes, SHADOW), solids.shadow(balls, SHADOW)]
+        return solids.join(*parts)
 
     def show(self, frame: int) -> None:
         """Put the people where they were in `frame`."""
@@ -140,9 +146,10 @@ def render_frames(
             stage.look(camera.resized(large_wh))
             visualizer.poll_events()
             visualizer.update_renderer()
-            large = np.asarray(visualizer.capture_screen_float_buffer(do_render=True))
-            image = (large * 255 + 0.5).astype(np.uint8)
-            image = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA) if supersample > 1 else image
+            # Polling has drawn the frame; drawing it again takes half of all the time.
+            large = np.asarray(visualizer.capture_screen_float_buffer(do_render=False))
+            small = cv2.resize(large, (w, h), interpolation=cv2.INTER_AREA) if supersample > 1 else large
+            image = (small * 255 + 0.5).astype(np.uint8)
             draw_labels(image, camera, [*fixed, *scene.people_labels(motion, frame)])
             yield image
 
@@ -223,7 +230,7 @@ def render_image(
 
     Raises:
         InputError: the motion has no frame, or no such one, or the view is unknown.
-        JobError: no OpenGL context can be made.
+        JobError: no OpenGL context can be made, or the picture cannot be written.
     """
     F = len(motion.time_s)
     if F == 0:
@@ -236,8 +243,7 @@ def render_image(
         raise InputError(f"{path}: there is no frame {frame}; the motion has 0 to {F - 1}")
     cameras = view_cameras(motion, rig, [frame], camera=camera, size_wh=size_wh)
     (image,) = render_frames(motion, _drawn_rig(rig, camera), [frame], cameras)
-    with atomic_path(path) as temporary:
-        cv2.imwrite(str(temporary), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    write_image_bgr(Path(path), np.ascontiguousarray(image[..., ::-1]))
 
 
 def render_video(

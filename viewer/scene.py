@@ -16,12 +16,6 @@ AXES = ((0.93, 0.33, 0.36), (0.42, 0.80, 0.42), (0.36, 0.58, 0.96))
 TINTS = ((1.0, 1.0, 1.0), (1.0, 0.62, 0.2), (0.3, 0.8, 1.0), (0.85, 0.45, 1.0), (0.5, 1.0, 0.45), (1.0, 0.45, 0.6))
 """The person colours, repeated after the sixth person; white leaves the limb colours as they are."""
 
-TINT_SHARE, GAP_SHARE = 0.45, 0.35
-"""How much of the person's colour goes into a limb, and what is left of it where the joint was interpolated."""
-
-LIMB_RADIUS_M, FINE_RADIUS_M, JOINT_RADIUS_M, FINE_LIMB_M = 0.022, 0.010, 0.030, 0.16
-"""Radii of limbs and joints; limbs shorter than `FINE_LIMB_M` (face, toes, fingers) are thinner."""
-
 FAR_M = 25.0
 """The grid ends here at the latest, measured from the people, m."""
 
@@ -59,51 +53,6 @@ def join(*parts: Lines) -> Lines:
 def person_tint(place: int) -> tuple[float, float, float]:
     """Return the colour of the person at a place of the person axis; the first one is white: untinted."""
     return TINTS[place % len(TINTS)]
-
-
-def joint_colours(motion: Motion3D, frame: int) -> NDArray[np.float64]:
-    """Return (N, J, 3) colours in [0, 1]: the skeleton's, tinted by person, dimmer where interpolated."""
-    # Pure blue and pure red are near-black to the eye on a dark ground, so every colour is lifted a little.
-    base = np.array(motion.skeleton.colours, dtype=np.float64) / 255 * 0.82 + 0.18
-    tint = np.array([person_tint(n) for n in range(len(motion.ids))]).reshape(-1, 1, 3)
-    share = np.where((tint == 1).all(axis=-1, keepdims=True), 0, TINT_SHARE)
-    colours = base * (1 - share) + tint * share
-    dim = GAP_SHARE * colours + (1 - GAP_SHARE) * np.array(BACKGROUND)
-    return np.where(motion.gap[frame][..., None], dim, colours)
-
-
-def skeleton_lines(motion: Motion3D, frame: int) -> Lines:
-    """Return the limbs of all people, always N * (number of limbs) of them; NaN where an end is missing."""
-    limbs = np.array(motion.skeleton.limbs, dtype=np.intp).reshape(-1, 2)
-    ends = motion.points.X[frame][:, limbs].reshape(-1, 2, 3)
-    ends = np.where(np.isfinite(ends).all(axis=(1, 2), keepdims=True), ends, np.nan)
-    bright = joint_colours(motion, frame)
-    # A limb has the colour of its second joint and is as dim as the dimmer of its ends.
-    base = bright[:, limbs[:, 1]]
-    other_gap = motion.gap[frame][:, limbs[:, 0]] & ~motion.gap[frame][:, limbs[:, 1]]
-    dim = GAP_SHARE * base + (1 - GAP_SHARE) * np.array(BACKGROUND)
-    colours = np.where(other_gap[..., None], dim, base).reshape(-1, 3)
-    radius = np.where(_typical_lengths(motion, limbs) < FINE_LIMB_M, FINE_RADIUS_M, LIMB_RADIUS_M)
-    return Lines(ends, colours, radius.reshape(-1))
-
-
-def _typical_lengths(motion: Motion3D, limbs: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the median length (N, L), m, over at most 50 frames; infinite for limbs never seen."""
-    some = motion.points.X[:: max(1, len(motion.time_s) // 50)]
-    length = np.linalg.norm(some[:, :, limbs[:, 0]] - some[:, :, limbs[:, 1]], axis=-1)
-    middle = np.ma.median(np.ma.masked_invalid(length), axis=0)  # type: ignore[no-untyped-call]
-    return np.asarray(middle.filled(np.inf))
-
-
-def joint_balls(motion: Motion3D, frame: int) -> Balls:
-    """Return the joints of all people, always N * J of them; NaN where missing. Fine limbs get small joints."""
-    limbs = np.array(motion.skeleton.limbs, dtype=np.intp).reshape(-1, 2)
-    lengths = _typical_lengths(motion, limbs)
-    radius = np.full(motion.gap.shape[1:], JOINT_RADIUS_M)
-    for end in (0, 1):
-        for limb, joint in enumerate(limbs[:, end]):
-            radius[:, joint] = np.where(lengths[:, limb] < FINE_LIMB_M, 0.6 * JOINT_RADIUS_M, radius[:, joint])
-    return Balls(motion.points.X[frame].reshape(-1, 3), joint_colours(motion, frame).reshape(-1, 3), radius.reshape(-1))
 
 
 def people_labels(motion: Motion3D, frame: int) -> list[Label]:

@@ -8,3 +8,4 @@ from triskel.detect2d.datasets.coco_json import (
     read_labelled_image,
 )
 from triskel.detect2d.datasets.joint_names import match_joints
+from triskel.detect2d.datasets.part_labels import HAND_WRISTS, PartField

@@ -1,5 +1,7 @@
 """COCO-format keypoint annotations: one JSON file beside a folder of images.
 
+Feet, faces and hands of COCO-WholeBody's annotations are joints like those of the body (`part_labels`).
+
 What is wrong with a file is found here, before hours of work: a missing image, keypoints of another number than the
 joints, no person at all. Keypoints outside their image are taken for unlabelled, and counted in a warning.
 """
@@ -16,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from triskel.detect2d.datasets.part_labels import FARTHEST_PX, PartField, fields_of, is_box, raw_labels
 from triskel.errors import InputError, shown
 from triskel.images import read_image_bgr
 
@@ -23,9 +26,6 @@ log = logging.getLogger(__name__)
 
 OUTSIDE_PX = 1.0
 """Labels farther than this outside their image are mistakes; nearer ones are rounding on the last pixel's edge."""
-
-FARTHEST_PX = 1e7
-"""Numbers beyond are no places in an image, and too large to be calculated with."""
 
 Polygon = NDArray[np.float64]
 
@@ -42,7 +42,8 @@ class LabelledImage:
             Only people with at least one labelled joint.
         boxes: (N, 4) x, y, width, height, px.
         areas: (N,) px^2, the scale of COCO's object keypoint similarity.
-        unlabelled: outlines (K, 2) px of people and crowds without keypoints, which no loss and no score may count.
+        unlabelled: outlines (K, 2) px of people and crowds without keypoints, which no loss and no score may count;
+            also of people whose feet, face or hands alone are labelled.
     """
 
     id: int
@@ -60,13 +61,15 @@ class KeypointDataset:
 
     Attributes:
         annotations: the JSON file.
-        joints: names of the J joints, as the file has them.
+        joints: names of the J joints, as the file has them; those of `parts` come last.
         images: those that were asked for, with people or without.
+        parts: feet, face and hands that the file labels in fields of their own.
     """
 
     annotations: Path
     joints: tuple[str, ...]
     images: tuple[LabelledImage, ...]
+    parts: tuple[PartField, ...] = ()
 
     @property
     def people(self) -> int:
@@ -95,18 +98,20 @@ def read_dataset(
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of images; name it with the images of {path}")
     data = _load(path)
-    joints, category = _joints(path, data)
+    own, category = _joints(path, data)
+    annotations_read = _list(path, data, "annotations")
+    parts = fields_of(path, annotations_read, own)
+    labels = _Labels(own, parts)
     by_image: dict[int, list[dict[str, Any]]] = {}
-    for annotation in _list(path, data, "annotations"):
+    for annotation in annotations_read:
         if annotation.get("category_id", category) != category:
             continue  # a thing without keypoints in a file of many things
         by_image.setdefault(_get(path, annotation, "image_id", int), []).append(annotation)
     wanted = sorted(_list(path, data, "images"), key=lambda image: _get(path, image, "id", int))
     _check_numbers(path, wanted)
-    outside = _Outside()
     read = []
     for entry in wanted:
-        image = _image(path, folder, entry, by_image.pop(entry["id"], []), joints, outside)
+        image = _image(path, folder, entry, by_image.pop(entry["id"], []), labels)
         if first is not None and not len(image.keypoints):
             continue
         read.append(image)
@@ -117,14 +122,17 @@ def read_dataset(
     if not sum(len(image.keypoints) for image in read):
         raise InputError(f"{path}: has no person with a labelled joint in {len(wanted)} images")
     _check_files(path, read)
-    outside.warn(path)
-    return KeypointDataset(path, joints, tuple(read))
+    labels.warn(path)
+    return KeypointDataset(path, labels.joints, tuple(read), parts)
 
 
-class _Outside:
-    """Counts keypoints outside their image, and remembers the first."""
+class _Labels:
+    """The joints that a file labels; counts labels outside their image, and remembers the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: tuple[str, ...], parts: tuple[PartField, ...]) -> None:
+        self.own = len(own)
+        self.parts = parts
+        self.joints = (*own, *(joint for part in parts for joint in part.joints))
         self.count = 0
         self.first = ""
 
@@ -190,19 +198,21 @@ def _image(
     folder: Path,
     entry: dict[str, Any],
     annotations: list[dict[str, Any]],
-    joints: tuple[str, ...],
-    outside: _Outside,
+    labels: _Labels,
 ) -> LabelledImage:
     size_wh = _get(path, entry, "width", int), _get(path, entry, "height", int)
     if min(size_wh) < 1:
         raise InputError(f"{path}: {_name(entry)} is {size_wh[0]} x {size_wh[1]} px")
     people, boxes, areas, unlabelled = [], [], [], []
     for annotation in annotations:
-        keypoints = _keypoints(path, annotation, joints, size_wh, outside)
-        box = _box(path, annotation)
+        raw = raw_labels(path, annotation, labels.own, labels.parts)
+        keypoints = _keypoints(raw, annotation, size_wh, labels)
+        box = _box(path, annotation, raw)
         area = _area(path, annotation, box)
-        if keypoints is None or annotation.get("iscrowd"):
+        labelled = keypoints[:, 2] > 0
+        if not labelled[: labels.own].any() or annotation.get("iscrowd"):
             unlabelled += _outlines(path, annotation, box, size_wh)
+        if not labelled.any() or annotation.get("iscrowd"):
             continue
         people.append(keypoints)
         boxes.append(box)
@@ -211,7 +221,7 @@ def _image(
         id=entry["id"],
         path=folder / _get(path, entry, "file_name", str),
         size_wh=size_wh,
-        keypoints=np.array(people, dtype=np.float64).reshape(-1, len(joints), 3),
+        keypoints=np.array(people, dtype=np.float64).reshape(-1, len(labels.joints), 3),
         boxes=np.array(boxes, dtype=np.float64).reshape(-1, 4),
         areas=np.array(areas, dtype=np.float64),
         unlabelled=tuple(unlabelled),
@@ -219,38 +229,27 @@ def _image(
 
 
 def _keypoints(
-    path: Path, annotation: dict[str, Any], joints: tuple[str, ...], size_wh: tuple[int, int], outside: _Outside
-) -> NDArray[np.float64] | None:
-    """Return (J, 3), or None for a person without labelled joints."""
-    numbers = annotation.get("keypoints")
-    if not numbers:
-        return None
-    if not isinstance(numbers, list) or len(numbers) != 3 * len(joints):
-        got = len(numbers) if isinstance(numbers, list) else type(numbers).__name__
-        raise InputError(
-            f"{path}: {_name(annotation)} has {got} numbers for {len(joints)} keypoints, not {3 * len(joints)}"
-        )
-    try:
-        keypoints = np.array(numbers, dtype=np.float64).reshape(len(joints), 3)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{path}: keypoints of {_name(annotation)} are not numbers: {error}") from error
+    raw: NDArray[np.float64], annotation: dict[str, Any], size_wh: tuple[int, int], labels: _Labels
+) -> NDArray[np.float64]:
+    """Return (J, 3) of what the annotation says, NaN, NaN, 0 where nothing is labelled inside the image."""
+    keypoints = raw.copy()
     labelled = keypoints[:, 2] > 0
     far = np.maximum(-keypoints[:, :2], keypoints[:, :2] - (np.array(size_wh) - 1)).max(axis=1)
     wrong = labelled & ~(far <= OUTSIDE_PX)  # NaN is outside too
     if wrong.any():
         joint = int(np.flatnonzero(wrong)[0])
-        outside.first = outside.first or f"{joints[joint]} of {_name(annotation)}: {keypoints[joint, :2].tolist()}"
-        outside.count += int(wrong.sum())
+        where = f"{labels.joints[joint]} of {_name(annotation)}: {keypoints[joint, :2].tolist()}"
+        labels.first = labels.first or where
+        labels.count += int(wrong.sum())
     keypoints[~labelled | wrong] = np.nan, np.nan, 0
-    return keypoints if (keypoints[:, 2] > 0).any() else None
+    return keypoints
 
 
-def _box(path: Path, annotation: dict[str, Any]) -> list[float]:
-    """Return the annotation's box, or the box around its keypoints where it has none."""
+def _box(path: Path, annotation: dict[str, Any], raw: NDArray[np.float64]) -> list[float]:
+    """Return the annotation's box, or the box around its labels where it has none."""
     box = annotation.get("bbox")
     if box is None:
-        points = np.array(annotation.get("keypoints") or [], dtype=np.float64).reshape(-1, 3)
-        points = points[(points[:, 2] > 0) & (np.abs(points[:, :2]) <= FARTHEST_PX).all(axis=1), :2]
+        points = raw[(raw[:, 2] > 0) & (np.abs(raw[:, :2]) <= FARTHEST_PX).all(axis=1), :2]
         if not len(points):
             raise InputError(f"{path}: {_name(annotation)} has neither a bbox nor labelled keypoints")
         low, high = points.min(axis=0), points.max(axis=0)
@@ -258,15 +257,6 @@ def _box(path: Path, annotation: dict[str, Any]) -> list[float]:
     if not is_box(box):
         raise InputError(f"{path}: bbox of {_name(annotation)} is x, y, width, height, got {shown(box)}")
     return [float(side) for side in box]
-
-
-def is_box(value: object) -> bool:
-    """Say whether a value of the file is x, y, width, height, px."""
-    return (
-        isinstance(value, list)
-        and len(value) == 4
-        and all(isinstance(side, int | float) and abs(side) <= FARTHEST_PX for side in value)
-    )
 
 
 def _area(path: Path, annotation: dict[str, Any], box: list[float]) -> float:

@@ -1,6 +1,7 @@
 """Labelled people as an evaluation needs them: with what must be ignored, and how large heads and torsos are.
 
 `read_dataset` drops what training cannot use. Scores need it: a crowd swallows detections instead of making them false.
+Hands are measured here too; faces are measured between their labels, by what scores them.
 """
 
 import json
@@ -13,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.detect2d.datasets import OUTSIDE_PX, KeypointDataset, LabelledImage
-from triskel.detect2d.datasets.coco_json import is_box
 from triskel.detect2d.datasets.joint_names import plain_name
+from triskel.detect2d.datasets.part_labels import PartField, is_box, part_box, part_columns, raw_labels
 from triskel.errors import InputError, shown
+from triskel.whole_body import Part
 
 _HEAD_BOXES = ("head_bbox", "headbox")
 _HEAD_TOPS, _NECKS = ("headtop", "head"), ("neck", "upperneck")
+_HANDS: tuple[tuple[Part, str], ...] = (("left_hand", "lefthand"), ("right_hand", "righthand"))
 _DIAGONALS = (("lshoulder", "rhip"), ("rshoulder", "lhip"))
 
 
@@ -34,6 +37,7 @@ class LabelledPeople:
         crowd: (N,) a group that no one has told apart; any number of detections may fall into it.
         head_px: (N,) size of the head; NaN where nothing tells it.
         torso_px: (N,) size of the torso; NaN where nothing tells it.
+        hand_px: (N, 2) size of the left and the right hand; NaN where nothing tells it.
     """
 
     image_id: int
@@ -43,6 +47,7 @@ class LabelledPeople:
     crowd: NDArray[np.bool_]
     head_px: NDArray[np.float64]
     torso_px: NDArray[np.float64]
+    hand_px: NDArray[np.float64]
 
     @property
     def ignored(self) -> NDArray[np.bool_]:
@@ -64,18 +69,20 @@ class GroundTruth:
         joints: names of the J joints.
         images: one entry an image, in the order of the data set.
         category_id: the file's number for what has these joints.
+        parts: feet, face and hands that the file has in fields of their own; their joints come last.
     """
 
     annotations: Path
     joints: tuple[str, ...]
     images: tuple[LabelledPeople, ...]
     category_id: int = 1
+    parts: tuple[PartField, ...] = ()
 
     def select(self, index: Sequence[int]) -> "GroundTruth":
         """Return the same people with only the joints at `index`; heads and torsos keep their sizes."""
         chosen = list(index)
         images = tuple(replace(image, keypoints=image.keypoints[:, chosen]) for image in self.images)
-        return replace(self, joints=tuple(self.joints[i] for i in chosen), images=images)
+        return replace(self, joints=tuple(self.joints[i] for i in chosen), images=images, parts=())
 
     @property
     def people(self) -> int:
@@ -88,10 +95,11 @@ def read_ground_truth(dataset: KeypointDataset) -> GroundTruth:
 
     The size of a head is 0.6 times the diagonal of its box (`head_bbox` or `headbox`: x, y, width, height) where the
     annotation has one, MPII's definition; otherwise the distance from the top of the head (`HeadTop`, `Head`) to the
-    neck. The size of a torso is the longer labelled diagonal between a shoulder and the hip of the other side.
+    neck. The size of a torso is the longer labelled diagonal between a shoulder and the hip of the other side. The size
+    of a hand is the longer side of its box (`lefthand_box`, `righthand_box`), or else of the one around its labels.
 
     Raises:
-        InputError: the file changed and cannot be read any more, or a head's box is not four numbers.
+        InputError: the file changed and cannot be read any more, or the box of a head or hand is not four numbers.
     """
     path = dataset.annotations
     try:
@@ -103,19 +111,15 @@ def read_ground_truth(dataset: KeypointDataset) -> GroundTruth:
     for annotation in data["annotations"]:
         if annotation.get("category_id", category) == category and annotation["image_id"] in by_image:
             by_image[annotation["image_id"]].append(annotation)
-    joints = dataset.joints
-    people = (_people(path, image, by_image[image.id], joints) for image in dataset.images)
-    return GroundTruth(path, joints, tuple(people), category if isinstance(category, int) else 1)
+    people = (_people(dataset, image, by_image[image.id]) for image in dataset.images)
+    number = category if isinstance(category, int) else 1
+    return GroundTruth(path, dataset.joints, tuple(people), number, dataset.parts)
 
 
-def _people(
-    path: Path, image: LabelledImage, annotations: Sequence[Mapping[str, Any]], joints: tuple[str, ...]
-) -> LabelledPeople:
-    N, J = len(annotations), len(joints)
-    keypoints = np.zeros((N, J, 3))
-    for n, annotation in enumerate(annotations):
-        if annotation.get("keypoints"):
-            keypoints[n] = np.array(annotation["keypoints"], dtype=np.float64).reshape(J, 3)
+def _people(dataset: KeypointDataset, image: LabelledImage, annotations: Sequence[Mapping[str, Any]]) -> LabelledPeople:
+    path, joints, parts = dataset.annotations, dataset.joints, dataset.parts
+    own = len(joints) - sum(len(part.joints) for part in parts)
+    keypoints = np.array([raw_labels(path, a, own, parts) for a in annotations]).reshape(-1, len(joints), 3)
     xy, far_edge = keypoints[..., :2], np.array(image.size_wh) - 1
     inside = (np.maximum(-xy, xy - far_edge) <= OUTSIDE_PX).all(axis=-1)
     keypoints[~inside | ~(keypoints[..., 2] > 0)] = np.nan, np.nan, 0
@@ -123,6 +127,7 @@ def _people(
     areas = [float(a.get("area") or box[2] * box[3]) for a, box in zip(annotations, boxes, strict=True)]
     names = [plain_name(joint) for joint in joints]
     heads = [_head_px(path, a, k, names) for a, k in zip(annotations, keypoints, strict=True)]
+    hands = [_hands_px(path, a, k, joints) for a, k in zip(annotations, keypoints, strict=True)]
     return LabelledPeople(
         image_id=image.id,
         keypoints=keypoints,
@@ -131,6 +136,7 @@ def _people(
         crowd=np.array([bool(a.get("iscrowd")) for a in annotations], dtype=np.bool_),
         head_px=np.array(heads, dtype=np.float64),
         torso_px=np.array([_torso_px(k, names) for k in keypoints], dtype=np.float64),
+        hand_px=np.array(hands, dtype=np.float64).reshape(-1, 2),
     )
 
 
@@ -163,6 +169,20 @@ def _head_px(path: Path, annotation: Mapping[str, Any], keypoints: NDArray[np.fl
 def _torso_px(keypoints: NDArray[np.float64], names: Sequence[str]) -> float:
     lengths = [_distance(keypoints, names.index(a), names.index(b)) for a, b in _DIAGONALS if a in names and b in names]
     return max((length for length in lengths if np.isfinite(length)), default=np.nan)
+
+
+def _hands_px(
+    path: Path, annotation: Mapping[str, Any], keypoints: NDArray[np.float64], joints: Sequence[str]
+) -> list[float]:
+    sizes = []
+    for part, field in _HANDS:
+        columns = part_columns(joints, part)
+        box = part_box(path, annotation, field)
+        xy = keypoints[list(columns.values()), :2]
+        labelled = xy[np.isfinite(xy).all(axis=1)]
+        size = max(box[2:]) if box else float(np.ptp(labelled, axis=0).max()) if len(labelled) else 0.0
+        sizes.append(size if size > 0 and columns else np.nan)
+    return sizes
 
 
 def _distance(keypoints: NDArray[np.float64], a: int, b: int) -> float:

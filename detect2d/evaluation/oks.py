@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.detect2d.datasets import match_joints
+from triskel.detect2d.datasets import HAND_WRISTS, match_joints
 from triskel.detect2d.evaluation.ground_truth import GroundTruth
 from triskel.errors import InputError
 from triskel.keypoints import People2D
-from triskel.skeleton import Skeleton
+from triskel.skeleton import WHOLE_BODY_135, Skeleton
+from triskel.whole_body import WRISTS
 
 DEFAULT_SIGMA = 0.08
 """Spread of a joint whose skeleton has no `sigmas`: about that of COCO's shoulders."""
@@ -84,6 +85,33 @@ def coco_results(people: Sequence[People2D], truth: GroundTruth) -> Results:
             if (one[:, 2] > 0).any():
                 where = {"image_id": image.image_id, "category_id": truth.category_id}
                 results.append(where | {"keypoints": one.ravel().tolist(), "score": float(score)})
+    return results
+
+
+def results_file(people: Sequence[People2D], truth: GroundTruth) -> Results:
+    """Return detections as the evaluation that goes with the data set reads them: COCO's, or COCO-WholeBody's.
+
+    Where the ground truth has feet, face and hands in fields of their own, so have the results, with zeros for points
+    that were not found; people who have none of the body's joints are in them too.
+    """
+    if not truth.parts:
+        return coco_results(people, truth)
+    own = len(truth.joints) - sum(len(part.joints) for part in truth.parts)
+    joints = {"keypoints": truth.joints[:own], **{f"{part.name}_kpts": part.joints for part in truth.parts}}
+    wrists = {wrist: WHOLE_BODY_135.joints[WRISTS[hand]] for hand, wrist in HAND_WRISTS.items()}
+    results: Results = []
+    for found, image in zip(people, truth.images, strict=True):
+        known = {
+            field: match_joints(found.skeleton.joints, [wrists.get(name, name) for name in names])
+            for field, names in joints.items()
+        }
+        for keypoints, score in zip(found.keypoints, found.scores, strict=True):
+            result: dict[str, Any] = {"image_id": image.image_id, "category_id": truth.category_id}
+            for field, names in joints.items():
+                points = np.zeros((len(names), 3))
+                points[list(known[field].values())] = np.nan_to_num(keypoints[list(known[field])], nan=0.0)
+                result[field] = points.ravel().tolist()
+            results.append(result | {"score": float(score)})
     return results
 
 

@@ -23,7 +23,7 @@ MOST_PANELS = 3  # side by side
 MOST_JOINTS = 12  # lines in a panel that can still be told apart
 
 
-class _Curve(NamedTuple):
+class Curve(NamedTuple):
     """A line and the words beside its end."""
 
     x: NDArray[np.float64]
@@ -37,21 +37,21 @@ def plot_precision_recall(evaluation: Evaluation, path: Path) -> Path | None:
     panels = [(run.name, group, oks) for run in evaluation.runs for group, oks in run.scores.oks.items()]
     if not panels:
         return None
-    figure, axes = _figure(len(panels))
+    figure, axes = make_figure(len(panels))
     shades = _shades(len(PR_SIMILARITIES))
     for ax, (name, group, oks) in zip(axes, panels, strict=True):
         where = f"{name}, {group}" if len(panels) > len(evaluation.runs) else name
-        _frame(ax, f"{where}: AP {100 * oks.ap:.1f}", "recall", "precision")
+        frame(ax, f"{where}: AP {100 * oks.ap:.1f}", "recall", "precision")
         curves = []
         for similarity, shade in zip(PR_SIMILARITIES, shades, strict=True):
             row = oks.precision[int(np.abs(oks.similarities - similarity).argmin())]
             reached = np.flatnonzero(row > 0)
             if len(reached):  # beyond the last recall reached there is no precision, rather than one of 0
                 shown = slice(0, reached[-1] + 1)
-                curves.append(_Curve(oks.recalls[shown], row[shown], f"{similarity:.1f}", shade))
-        _draw(ax, curves, at_ends=True)
+                curves.append(Curve(oks.recalls[shown], row[shown], f"{similarity:.1f}", shade))
+        draw_curves(ax, curves, at_ends=True)
     _note(figure, "Each line ends at the last recall reached;\nits number is the object keypoint similarity demanded.")
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def plot_pck(evaluation: Evaluation, path: Path) -> Path | None:
@@ -64,30 +64,32 @@ def plot_pck(evaluation: Evaluation, path: Path) -> Path | None:
     with_head = [(run.name, run.scores.pckh) for run in evaluation.runs if run.scores.pckh and run.scores.pckh.people]
     if not measured and not with_head:
         return None
-    figure, axes = _figure(2 * bool(measured) + bool(with_head))
+    figure, axes = make_figure(2 * bool(measured) + bool(with_head))
     panel = iter(axes)
     if measured:
         ax = next(panel)
-        _frame(ax, "Joints found (PCK)", "distance allowed, share of the torso", "share of labelled joints")
-        _draw(ax, [_Curve(p.reaches, p.curve, name, COLOURS[i % 6]) for i, (name, p) in enumerate(measured)])
-        _mark(ax, PCK_REACH)
+        frame(ax, "Joints found (PCK)", "distance allowed, share of the torso", "share of labelled joints")
+        draw_curves(ax, [Curve(p.reaches, p.curve, name, COLOURS[i % 6]) for i, (name, p) in enumerate(measured)])
+        mark(ax, PCK_REACH)
         name, pck = measured[-1]
         ax = next(panel)
         joints = _by_joint(pck)
         chosen = np.unique(np.linspace(0, len(joints) - 1, min(len(joints), MOST_JOINTS)).round().astype(int))
         some = f"{len(chosen)} of {len(joints)} joints" if len(chosen) < len(joints) else "By joint"
-        _frame(ax, f"{some}, {name}", "distance allowed, share of the torso", "")
-        _draw(ax, [joints[i]._replace(colour=shade) for i, shade in zip(chosen, _shades(len(chosen)), strict=True)])
-        _mark(ax, PCK_REACH)
+        frame(ax, f"{some}, {name}", "distance allowed, share of the torso", "")
+        draw_curves(
+            ax, [joints[i]._replace(colour=shade) for i, shade in zip(chosen, _shades(len(chosen)), strict=True)]
+        )
+        mark(ax, PCK_REACH)
     if with_head:
         ax = next(panel)
-        _frame(ax, "mAP by PCKh", "distance allowed, share of the head", "mean average precision")
-        _draw(ax, [_Curve(p.reaches, p.curve, name, COLOURS[i % 6]) for i, (name, p) in enumerate(with_head)])
-        _mark(ax, PCKH_REACH)
-    return _save(figure, path)
+        frame(ax, "mAP by PCKh", "distance allowed, share of the head", "mean average precision")
+        draw_curves(ax, [Curve(p.reaches, p.curve, name, COLOURS[i % 6]) for i, (name, p) in enumerate(with_head)])
+        mark(ax, PCKH_REACH)
+    return save(figure, path)
 
 
-def _by_joint(pck: PckScores) -> list[_Curve]:
+def _by_joint(pck: PckScores) -> list[Curve]:
     """Return one curve a joint, left and right together, the best first."""
     pairs: dict[str, list[int]] = {}
     for i, joint in enumerate(pck.joints):
@@ -101,10 +103,11 @@ def _by_joint(pck: PckScores) -> list[_Curve]:
             share = (np.nan_to_num(pck.share[:, index]) * count).sum(axis=1) / count.sum()
             curves.append((name, share))
     curves.sort(key=lambda curve: -float(curve[1][-1]))
-    return [_Curve(pck.reaches, share, name, INK) for name, share in curves]
+    return [Curve(pck.reaches, share, name, INK) for name, share in curves]
 
 
-def _figure(panels: int) -> "tuple[Figure, list[Axes]]":
+def make_figure(panels: int) -> "tuple[Figure, list[Axes]]":
+    """Return a figure of that many panels, at most three side by side."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -119,7 +122,8 @@ def _figure(panels: int) -> "tuple[Figure, list[Axes]]":
     return figure, made[:panels]
 
 
-def _frame(ax: "Axes", title: str, x: str, y: str) -> None:
+def frame(ax: "Axes", title: str, x: str, y: str) -> None:
+    """Give a panel its title, axes and grid; y goes from 0 to 1."""
     ax.set_title(title, loc="left", fontsize=11.5, fontweight="bold", color=INK, pad=10)
     ax.set_xlabel(x, fontsize=9.5, color=SOFT)
     ax.set_ylabel(y, fontsize=9.5, color=SOFT)
@@ -132,7 +136,7 @@ def _frame(ax: "Axes", title: str, x: str, y: str) -> None:
     ax.spines["bottom"].set_color("#b9c1cc")
 
 
-def _draw(ax: "Axes", curves: Sequence[_Curve], *, at_ends: bool = False) -> None:
+def draw_curves(ax: "Axes", curves: Sequence[Curve], *, at_ends: bool = False) -> None:
     """Draw lines with their names beside them: where each ends, or in a column at the right, kept apart."""
     right = 1.0 if at_ends else max((float(curve.x[-1]) for curve in curves), default=1.0)
     ax.set_xlim(0, right)
@@ -158,7 +162,7 @@ def _draw(ax: "Axes", curves: Sequence[_Curve], *, at_ends: bool = False) -> Non
         )
 
 
-def _mark(ax: "Axes", reach: float) -> None:
+def mark(ax: "Axes", reach: float) -> None:
     """Mark the distance of the headline figure."""
     ax.axvline(reach, color="#b9c1cc", linewidth=1, linestyle=(0, (3, 3)), zorder=0)
     ax.annotate(
@@ -201,7 +205,8 @@ def _note(figure: "Figure", text: str) -> None:
     figure.supxlabel(text, x=0.01, ha="left", fontsize=8.5, color=SOFT)
 
 
-def _save(figure: "Figure", path: Path) -> Path:
+def save(figure: "Figure", path: Path) -> Path:
+    """Write a figure whole or not at all; return its path."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary)
     return path

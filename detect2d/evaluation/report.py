@@ -2,7 +2,6 @@
 
 import base64
 import json
-import math
 import re
 from collections.abc import Mapping
 from importlib import resources
@@ -10,7 +9,9 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from triskel.detect2d.evaluation.oks import coco_results
+from triskel.detect2d.evaluation.oks import results_file
+from triskel.detect2d.evaluation.part_plots import plot_parts
+from triskel.detect2d.evaluation.part_summary import face_rows, hand_rows, percent
 from triskel.detect2d.evaluation.plots import plot_pck, plot_precision_recall
 from triskel.detect2d.evaluation.run import Evaluation
 from triskel.detect2d.evaluation.summary import EvaluationFacts, joint_rows, notes_on, per_joint_csv, summary_json
@@ -21,9 +22,10 @@ TEMPLATE = "report.html.j2"
 
 
 def write_evaluation(folder: str | Path, evaluation: Evaluation, facts: EvaluationFacts) -> Path:
-    """Write `report.html`, `summary.json`, `per_joint.csv`, `pr_curves.png`, `pck_curves.png` and `detections-*.json`.
+    """Write `report.html`, `summary.json`, `per_joint.csv`, `detections-*.json` and the curves.
 
-    Each file is complete or not there. Curves that were not asked for, or could not be measured, have no picture.
+    The curves are `pr_curves.png`, `pck_curves.png` and, of hands and faces, `part_curves.png`; what was not asked for,
+    or could not be measured, has no picture. Each file is complete or not there.
 
     Args:
         folder: where to; created when missing.
@@ -40,7 +42,7 @@ def write_evaluation(folder: str | Path, evaluation: Evaluation, facts: Evaluati
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; give the name of a folder")
     for run in evaluation.runs:
-        results = coco_results(run.people, evaluation.truth)
+        results = results_file(run.people, evaluation.truth)
         write_text(folder / f"detections-{_slug(run.name)}.json", json.dumps(results))
     summary = summary_json(evaluation, facts)
     summary["notes"] += notes_on(evaluation)
@@ -49,6 +51,7 @@ def write_evaluation(folder: str | Path, evaluation: Evaluation, facts: Evaluati
     drawn = (
         ("Precision over recall", plot_precision_recall(evaluation, folder / "pr_curves.png")),
         ("Joints found over the distance allowed", plot_pck(evaluation, folder / "pck_curves.png")),
+        ("Hands and faces over the distance allowed", plot_parts(evaluation, folder / "part_curves.png")),
     )
     pictures = [(caption, path) for caption, path in drawn if path is not None]
     write_text(folder / "report.html", _render(evaluation, facts, pictures, summary["notes"]))
@@ -58,11 +61,6 @@ def write_evaluation(folder: str | Path, evaluation: Evaluation, facts: Evaluati
 def figure_cells(values: Mapping[str, float]) -> dict[str, str]:
     """Return the headline for readers: percent with one decimal, a dash where there is none."""
     return {name: percent(value) for name, value in values.items()}
-
-
-def percent(value: float) -> str:
-    """Return a share 0 to 1 as percent with one decimal; a dash where there is none."""
-    return f"{100 * value:.1f}" if math.isfinite(value) else "–"  # noqa: RUF001 - a dash is meant
 
 
 def _render(evaluation: Evaluation, facts: EvaluationFacts, pictures: list[tuple[str, Path]], notes: list[str]) -> str:
@@ -79,6 +77,8 @@ def _render(evaluation: Evaluation, facts: EvaluationFacts, pictures: list[tuple
         columns=list(runs[0].scores.headline()),
         runs=[(run.name, figure_cells(run.scores.headline()), f"{run.ms_per_image:.0f}") for run in runs],
         feet=[(name, figure_cells(oks.figures)) for name, oks in feet.items()],
+        hands=hand_rows(runs),
+        faces=face_rows(runs),
         joints=[(row, [joint_rows(run)[j] for run in runs]) for j, row in enumerate(joint_rows(runs[0]))],
         with_heads=any(run.scores.pckh and run.scores.pckh.people for run in runs),
         pictures=[

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from triskel.detect2d.datasets import KeypointDataset, LabelledImage, read_labelled_image
 from triskel.detect2d.evaluation.ground_truth import GroundTruth, read_ground_truth
 from triskel.detect2d.evaluation.oks import DEFAULT_SIGMA
+from triskel.detect2d.evaluation.partners import labels_parts
 from triskel.detect2d.evaluation.score import METRICS, Metric, Scores, joint_groups, score
 from triskel.errors import InputError
 from triskel.keypoints import People2D
@@ -85,12 +86,13 @@ def evaluate(
     Raises:
         ConfigError: model and data set have no joint in common.
         InputError: an image cannot be read or has another size than its annotations say, or nobody has a label of the
-            joints that both have.
+            joints that both have, nor of hands or faces.
     """
     truth = read_ground_truth(dataset)
     skeleton = detectors[0][1].skeleton
     labels = truth.select(list(joint_groups(skeleton, truth)[0].joints.values()))
-    if "oks" in metrics and not labels.people:  # said before hours of work
+    parts = {"hand", "face"} & set(metrics) and labels_parts(skeleton, truth)
+    if "oks" in metrics and not labels.people and not parts:  # said before hours of work
         raise InputError(f"{truth.annotations}: nobody has a label of {', '.join(labels.joints)}; nothing to score")
     if skeleton.sigmas is None and "oks" in metrics:
         log.warning("skeleton %r has no sigmas: OKS takes %g for every joint", skeleton.name, DEFAULT_SIGMA)

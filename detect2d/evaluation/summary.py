@@ -2,7 +2,7 @@
 
 import math
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -11,11 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from triskel.detect2d.datasets.part_labels import part_columns
 from triskel.detect2d.evaluation.oks import DEFAULT_SIGMA, joint_sigmas
+from triskel.detect2d.evaluation.part_summary import part_figures, part_notes
 from triskel.detect2d.evaluation.pck import PCK_REACH, PCKH_REACH
 from triskel.detect2d.evaluation.run import Evaluation, Run
 from triskel.detect2d.evaluation.score import joint_groups, joints_left_out
+from triskel.whole_body import PARTS
 
+MOST_NAMES = 4  # of points of a hand or face, which are called by number
 _LIBRARIES = ("triskel", "torch", "numpy", "pycocotools", "opencv-contrib-python")
 
 
@@ -61,9 +65,9 @@ def notes_on(evaluation: Evaluation) -> tuple[str, ...]:
     ours, theirs = joints_left_out(evaluation.skeleton, evaluation.truth)
     notes = []
     if theirs:
-        notes.append(f"not compared, the model lacks them: {', '.join(theirs)}")
+        notes.append(f"not compared, the model lacks them: {_listed(theirs)}")
     if ours:
-        notes.append(f"not compared, the data set does not label them: {', '.join(ours)}")
+        notes.append(f"not compared, the data set does not label them: {_listed(ours)}")
     scores = evaluation.runs[0].scores
     if scores.oks and evaluation.skeleton.sigmas is None:
         notes.append(f"OKS takes a spread of {DEFAULT_SIGMA:g} for every joint: the skeleton has no sigmas")
@@ -74,7 +78,18 @@ def notes_on(evaluation: Evaluation) -> tuple[str, ...]:
             notes.append(f"{name}: the data set does not tell the size of any {size}, so there is no {name}")
         elif result and result.unmeasured:
             notes.append(f"{name}: {result.unmeasured} of {evaluation.truth.people} people have no {size} to measure")
-    return tuple(notes)
+    return (*notes, *part_notes(scores))
+
+
+def _listed(joints: Sequence[str]) -> str:
+    """Return joints by name, but how many of a hand or a face where there are many."""
+    words, rest = [], set(range(len(joints)))
+    for part in PARTS[1:]:
+        columns = {i for k, i in part_columns(joints, part).items() if k or part == "face"}
+        if len(columns) > MOST_NAMES:
+            words.append(f"{len(columns)} points of the {part.replace('_', ' ')}")
+            rest -= columns
+    return ", ".join([*(joints[i] for i in sorted(rest)), *words])
 
 
 def joint_rows(run: Run) -> list[JointRow]:
@@ -158,6 +173,7 @@ def _run(run: Run) -> dict[str, Any]:
         pckh = scores.pckh
         made["pckh"] = {"people": pckh.people, "unmeasured": pckh.unmeasured, "PCKh@0.5": pckh.at()}
         made["pckh"] |= {"head_shares": pckh.reaches, "curve": pckh.curve}
+    made |= part_figures(scores)
     made["joints"] = [
         {"joint": row.joint, "labelled": row.labelled, "found": row.found, "PCK@0.2": row.pck, "PCKh@0.5": row.pckh_ap}
         for row in joint_rows(run)

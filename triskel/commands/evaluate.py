@@ -1,27 +1,35 @@
 """`triskel evaluate`: how good a model is on labelled images."""
 
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from triskel.commands.detect import (
+from triskel.commands.detection_options import (
+    Detection,
     DeviceOption,
+    FaceModelOption,
+    FaceOption,
+    FeetOption,
+    HandModelOption,
+    HandScalesOption,
+    HandsOption,
     MaximiseOption,
     MirrorOption,
     NetSizeOption,
     PrecisionOption,
+    RefineOption,
     RotationsOption,
     ThreadsOption,
-    detect_options,
+    detection,
 )
 from triskel.commands.show import OUT, progress_bars, say, table
 from triskel.errors import InputError
 from triskel.files import check_folder
 
 if TYPE_CHECKING:
-    from triskel.detect2d import DetectOptions
     from triskel.detect2d.evaluation import Evaluation, Metric
 
 
@@ -37,12 +45,22 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results; evaluation/MODEL-DATASET by default.")
     ] = None,
-    net_size: NetSizeOption = "304",
+    quality: Annotated[
+        list[str] | None, typer.Option(help="fast, balanced or best; repeat it for settings side by side.")
+    ] = None,
+    refine: RefineOption = None,
+    feet: FeetOption = True,
+    hands: HandsOption = None,
+    face: FaceOption = None,
+    hand_model: HandModelOption = "mediapipe_hand",
+    face_model: FaceModelOption = "mediapipe_face",
+    hand_scales: HandScalesOption = 1,
+    net_size: NetSizeOption = None,
     scales: Annotated[
         list[str] | None, typer.Option(help="Scales averaged; repeat it for settings side by side: 1 and 0.7,1,1.3.")
     ] = None,
     rotations: RotationsOption = "0",
-    mirror: MirrorOption = True,
+    mirror: MirrorOption = None,
     precision: PrecisionOption = "auto",
     device: DeviceOption = None,
     threads: ThreadsOption = None,
@@ -52,10 +70,12 @@ def evaluate(
     ] = None,
     maximise_positives: MaximiseOption = False,
     first: Annotated[int | None, typer.Option(help="Only that many images that have labelled people.")] = None,
-    metric: Annotated[str, typer.Option(help="Which figures, with commas: oks, pck, pckh.")] = "oks,pck,pckh",
+    metric: Annotated[
+        str, typer.Option(help="Which figures, with commas: oks, pck, pckh, hand, face; the last two where labelled.")
+    ] = "oks,pck,pckh,hand,face",
 ) -> None:
-    """Score a model on COCO-format labels: AP and AR by OKS, PCK, mAP by PCKh; writes a report, figures and curves."""
-    from triskel.detect2d import load_detector
+    """Score a model on COCO-format labels: AP and AR by OKS, PCK, PCKh, hands, faces; writes a report and curves."""
+    from triskel.detect2d import load_whole_body
     from triskel.detect2d.datasets import read_dataset
     from triskel.detect2d.evaluation import EvaluationFacts, write_evaluation
     from triskel.detect2d.evaluation import evaluate as run
@@ -65,6 +85,13 @@ def evaluate(
         raise InputError(f"--first is 1 or more, got {first}")
     options = {
         "model": model,
+        "refine": refine,
+        "feet": feet,
+        "hands": hands,
+        "face": face,
+        "hand_model": hand_model,
+        "face_model": face_model,
+        "hand_scales": hand_scales,
         "net_size": net_size,
         "rotations": rotations,
         "mirror": mirror,
@@ -73,10 +100,10 @@ def evaluate(
         "threads": threads,
         "maximise_positives": maximise_positives,
     }
-    settings = _settings(scales or ["1", "0.7,1,1.3"], method or ["greedy"], options)
+    settings = _settings(quality or [], scales or [], method or ["greedy"], options)
     check_folder(out or Path("evaluation"))
     read = read_dataset(dataset, images, first=first)
-    detectors = [(name, load_detector(model, options=options)) for name, options in settings.items()]
+    detectors = [(name, load_whole_body(model, options=how.options, parts=how.parts)) for name, how in settings.items()]
     with progress_bars() as progress:
         evaluation = run(detectors, read, metrics=metrics, progress=progress)
     where = Path(dataset).resolve()
@@ -84,7 +111,7 @@ def evaluate(
     facts = EvaluationFacts(
         model=_name(model),
         dataset=named,
-        settings={name: asdict(options) for name, options in settings.items()},
+        settings={name: {**asdict(how.options), "parts": asdict(how.parts)} for name, how in settings.items()},
     )
     report = write_evaluation(out or Path("evaluation") / f"{facts.model}-{named}", evaluation, facts)
     _show(evaluation)
@@ -106,27 +133,43 @@ def _metrics(given: str) -> "tuple[Metric, ...]":
     return tuple(known for known in METRICS if known in wanted)
 
 
-def _settings(scales: list[str], methods: list[str], options: dict[str, Any]) -> "dict[str, DetectOptions]":
-    """Return the options of each setting by its name: `3 scales`, with what tells it from others of that name."""
-    wanted = [(given, method) for given in scales for method in methods]
-    made = {(given, method): detect_options(scales=given, method=method, **options) for given, method in wanted}
-    if len({(one.scales, method) for (_, method), one in made.items()}) != len(wanted):
-        raise InputError(f"--scales and --method: each is given once, got {', '.join([*scales, *methods])}")
-    factors = {given: made[given, methods[0]].scales for given in scales}
-    counts = [len(factor) for factor in factors.values()]
+def _settings(
+    qualities: list[str], scales: list[str], methods: list[str], options: dict[str, Any]
+) -> dict[str, Detection]:
+    """Return each setting by its name: `best`, or `3 scales`, with what tells it from others of that name.
+
+    Without a choice it is what `triskel detect` would do, or one and three scales of a network that has no preset.
+    """
+    from triskel.detect2d.quality import suited_quality
+
+    suited = suited_quality(options["model"])
+    presets: list[str | None] = [*qualities] or [suited]
+    factors: list[str | None] = [*scales] or ([None] if qualities or suited else ["1", "0.7,1,1.3"])
+    wanted = list(product(presets, factors, methods))
+    made = [detection(quality=preset, scales=given, method=one, **options) for preset, given, one in wanted]
+    found = [(preset, how.options.scales, one) for (preset, _, one), how in zip(wanted, made, strict=True)]
+    if len(set(found)) != len(wanted):
+        given = ", ".join([*qualities, *scales, *methods])
+        raise InputError(f"--quality, --scales and --method: each is given once, got {given}")
+    counts = {given: len(how.options.scales) for (_, given, _), how in zip(wanted, made, strict=True)}
     named = {}
-    for (given, method), one in made.items():
-        count = len(factors[given])
-        name = f"{count} scale{'s' if count > 1 else ''}"
-        if counts.count(count) > 1:
-            name = f"scale{'s' if count > 1 else ''} {','.join(f'{factor:g}' for factor in factors[given])}"
-        named[name if len(methods) == 1 else f"{name}, {method}"] = one
+    for (preset, given, one), how in zip(wanted, made, strict=True):
+        words = [preset or ""] if given is None or len(presets) > 1 else []
+        if given is not None:
+            count = counts[given]
+            several = "s" if count > 1 else ""
+            listed = ",".join(f"{factor:g}" for factor in how.options.scales)
+            alone = list(counts.values()).count(count) == 1
+            words.append(f"{count} scale{several}" if alone else f"scale{several} {listed}")
+        if len(methods) > 1:
+            words.append(one)
+        named[", ".join(words)] = how
     return named
 
 
 def _show(evaluation: "Evaluation") -> None:
     """Print the settings side by side, and what a reader must know."""
-    from triskel.detect2d.evaluation.report import percent
+    from triskel.detect2d.evaluation.part_summary import face_rows, hand_rows, percent
     from triskel.detect2d.evaluation.summary import notes_on
 
     rows = table("", *evaluation.runs[0].scores.headline(), "ms/image")
@@ -141,5 +184,13 @@ def _show(evaluation: "Evaluation") -> None:
             rows.add_row(f"{run.name}, feet", *cells)
     say(f"{evaluation.truth.people} people in {len(evaluation.truth.images)} images, percent")
     OUT.print(rows)
+    for part_rows in (hand_rows(evaluation.runs), face_rows(evaluation.runs)):
+        if part_rows:
+            rows = table(*part_rows[0])
+            for column in rows.columns[1:]:
+                column.justify = "right"
+            for row in part_rows:
+                rows.add_row(*row.values())
+            OUT.print(rows)
     for note in notes_on(evaluation):
         say(note)

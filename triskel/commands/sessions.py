@@ -5,20 +5,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from triskel.commands.detect import (
+from triskel.commands.detection_options import (
     DeviceOption,
+    FaceOption,
+    FeetOption,
     FirstOption,
+    HandsOption,
     LastOption,
     MaximiseOption,
     MirrorOption,
     ModelOption,
     NetSizeOption,
     PrecisionOption,
+    QualityOption,
+    RefineOption,
     RotationsOption,
     ScalesOption,
     StepOption,
     ThreadsOption,
-    detect_options,
+    detection,
 )
 from triskel.commands.show import collected_warnings, progress_bars, say
 from triskel.errors import InputError
@@ -107,10 +112,15 @@ def process(
     *,
     rig: RigOption = None,
     model: ModelOption = "body",
-    net_size: NetSizeOption = "304",
-    scales: ScalesOption = "1",
+    quality: QualityOption = None,
+    refine: RefineOption = None,
+    feet: FeetOption = True,
+    hands: HandsOption = None,
+    face: FaceOption = None,
+    net_size: NetSizeOption = None,
+    scales: ScalesOption = None,
     rotations: RotationsOption = "0",
-    mirror: MirrorOption = True,
+    mirror: MirrorOption = None,
     precision: PrecisionOption = "auto",
     device: DeviceOption = None,
     threads: ThreadsOption = None,
@@ -124,8 +134,13 @@ def process(
     """Detect, triangulate, export, draw and report, for each session."""
     from triskel import pipeline
 
-    found = detect_options(
+    how = detection(
         model=model,
+        quality=quality,
+        refine=refine,
+        feet=feet,
+        hands=hands,
+        face=face,
         net_size=net_size,
         scales=scales,
         rotations=rotations,
@@ -146,7 +161,8 @@ def process(
                     opened,
                     rig=loaded,
                     model=model,
-                    detect_options=found,
+                    detect_options=how.options,
+                    parts=how.parts,
                     frames=frames,
                     people_options=kept,
                     warnings=warnings,

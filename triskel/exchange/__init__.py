@@ -6,9 +6,11 @@ from pathlib import Path
 from triskel.camera import Rig
 from triskel.errors import InputError
 from triskel.exchange.c3d import write_c3d
+from triskel.exchange.coco_wholebody import write_coco_wholebody
 from triskel.exchange.csv_table import write_csv_tidy, write_csv_wide
 from triskel.exchange.npz import write_npz
-from triskel.exchange.openpose_json import openpose_frames, read_openpose_json, write_openpose_json
+from triskel.exchange.openpose_json import write_openpose_json
+from triskel.exchange.openpose_read import openpose_frames, read_openpose_json
 from triskel.exchange.trc import write_trc
 from triskel.motion import Detections2D, Motion3D
 

@@ -15,6 +15,8 @@ MISSING_RESIDUAL = -1.0
 def write_c3d(path: str | Path, motion: Motion3D) -> None:
     """Write all people as points `<joint>` (one person) or `<id>_<joint>`, in millimetres, z up.
 
+    The format holds 255 names a parameter: of two whole bodies the rest is in `POINT:LABELS2`, where readers look.
+
     Args:
         path: the `.c3d` file.
         motion: people in 3D; missing joints are written with residual -1.

@@ -5,12 +5,11 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from triskel.files import atomic_path
 from triskel.motion import Motion3D
+from triskel.whole_body import part_names
 
-TIDY_COLUMNS = "frame time_s person joint x_m y_m z_m score reproj_px n_views gap".split()
+TIDY_COLUMNS = "frame time_s person part joint x_m y_m z_m score reproj_px n_views gap".split()
 
 
 def write_csv_wide(path: str | Path, motion: Motion3D) -> None:
@@ -30,19 +29,18 @@ def write_csv_tidy(path: str | Path, motion: Motion3D) -> None:
 
 
 def _tidy_rows(motion: Motion3D) -> Iterator[list[str]]:
-    points, joints = motion.points, motion.skeleton.joints
-    for f, n, j in np.ndindex(motion.gap.shape):
-        yield [
-            str(f),
-            f"{motion.time_s[f]:.6f}",
-            str(motion.ids[n]),
-            joints[j],
-            *(_number(value, 6) for value in points.X[f, n, j].tolist()),
-            _number(float(points.score[f, n, j]), 4),
-            _number(float(points.reproj_px[f, n, j]), 3),
-            str(int(points.views[f, n, j].sum())),
-            str(int(motion.gap[f, n, j])),
-        ]
+    points = motion.points
+    names = list(zip(part_names(motion.skeleton), motion.skeleton.joints, strict=True))
+    X, score, error = points.X.tolist(), points.score.tolist(), points.reproj_px.tolist()
+    views, gap = points.n_views.tolist(), motion.gap.astype(int).tolist()
+    for f, time_s in enumerate(motion.time_s):
+        for n, identity in enumerate(motion.ids):
+            start = [str(f), f"{time_s:.6f}", str(identity)]
+            numbers = zip(names, X[f][n], score[f][n], error[f][n], views[f][n], gap[f][n], strict=True)
+            for (part, joint), xyz, its_score, its_error, its_views, its_gap in numbers:
+                values = [_number(value, 6) for value in xyz]
+                values += [_number(its_score, 4), _number(its_error, 3), str(its_views), str(its_gap)]
+                yield [*start, part, joint, *values]
 
 
 def _number(value: float, decimals: int) -> str:

@@ -6,13 +6,14 @@ import numpy as np
 
 from triskel.files import atomic_path
 from triskel.motion import Detections2D, Motion3D
+from triskel.whole_body import part_names
 
 
 def write_npz(path: str | Path, motion: Motion3D, *, detections: Detections2D | None = None) -> None:
     """Write a compressed `.npz` that `numpy.load` reads without pickle; missing = NaN and score 0.
 
     Its arrays: `X` (F, N, J, 3) m, `score`, `reproj_px`, `gap` (F, N, J), `views` (F, N, J, C), `sigma_mm`
-    (F, N, J, 3), `time_s` (F,), `ids` (N,), and the names `joints` (J,), `cameras` (C,), `skeleton`.
+    (F, N, J, 3), `time_s` (F,), `ids` (N,), and the names `joints` (J,), `parts` (J,), `cameras` (C,), `skeleton`.
 
     Args:
         path: the file.
@@ -24,6 +25,7 @@ def write_npz(path: str | Path, motion: Motion3D, *, detections: Detections2D | 
         "time_s": motion.time_s,
         "ids": motion.ids,
         "joints": np.array(motion.skeleton.joints),
+        "parts": np.array(part_names(motion.skeleton)),
         "cameras": np.array(motion.cameras),
         "skeleton": np.array(motion.skeleton.name),
     }

@@ -1,11 +1,7 @@
-"""OpenPose's JSON 1.3: one folder a camera, one file a frame."""
+"""Writer of OpenPose's JSON 1.3: one folder a camera, one file a frame. Its reader is `openpose_read`."""
 
 import json
-import logging
-import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,30 +12,14 @@ from triskel.errors import InputError
 from triskel.files import atomic_folder
 from triskel.motion import Detections2D, Motion3D
 from triskel.projection import project_rig
-from triskel.skeleton import BODY_25, BODY_25B, COCO_17, COCO_18, MPII_15, Skeleton
-
-logger = logging.getLogger(__name__)
+from triskel.skeleton import Skeleton
+from triskel.whole_body import hand_with_wrist, parts_of
 
 MATCH_SHARE = 0.05
 """A detection belongs to a 3D person whose median joint reprojects nearer than this share of the longer image side."""
 
-MOST_EMPTY_FRAMES = 1000
-"""Frames without any file that are still taken for frames without people, and not for numbers that are no count."""
-
-BY_LENGTH = {3 * len(skeleton): skeleton for skeleton in (MPII_15, COCO_17, COCO_18, BODY_25)}
-"""Joint set by the number of values of a person; BODY_25 and BODY_25B share one and are told apart by geometry."""
-
-_VIEW_SUFFIX = re.compile(r"_keypoints(_\d+)?$")
-
-
-class _Person(NamedTuple):
-    """One person of one file; `frame` is the number in the file's name."""
-
-    frame: int
-    camera: int
-    place: int
-    values: list[float]
-    path: Path
+PART_ARRAYS = {"face": "face", "left_hand": "hand_left", "right_hand": "hand_right"}
+"""Part of the body to what its arrays are called in the format, before `_keypoints_2d`; the body's are `pose`."""
 
 
 def write_openpose_json(
@@ -70,6 +50,7 @@ def write_openpose_json(
                 present = np.flatnonzero((keypoints[..., 2] > 0).any(axis=-1))
                 people = [
                     openpose_person(
+                        detections.skeleton,
                         keypoints[n],
                         None if positions is None else positions[f, c, n],
                         -1 if ids is None else int(ids[f, c, n]),
@@ -81,21 +62,44 @@ def write_openpose_json(
 
 
 def openpose_person(
-    keypoints: NDArray[np.float64], position: NDArray[np.float64] | None, identity: int
+    skeleton: Skeleton,
+    keypoints: NDArray[np.float64],
+    position: NDArray[np.float64] | None,
+    identity: int,
+    *,
+    decimals: int = 3,
 ) -> dict[str, list[float] | list[int]]:
-    """Return one entry of `people`; `keypoints` (J, 3) px and score, `position` (J, 4) m and score, NaN = missing."""
+    """Return one entry of `people`.
+
+    Hands and face have arrays in `whole_body_135` alone, a hand's first point being the body's wrist; a part without
+    any point found is all zeros. The arrays of other joint sets are empty, and all their joints are the pose.
+
+    Args:
+        skeleton: names the J joints.
+        keypoints: (J, 3) px and score, NaN = missing.
+        position: (J, 4) m and score, NaN = missing; None for a person in 2D alone.
+        identity: the person's number, -1 for none.
+        decimals: of the coordinates of `keypoints`.
+    """
+    person: dict[str, list[float] | list[int]] = {"person_id": [identity]}
     # A thousandth of a pixel and a micrometre: below what any detector resolves, and files stay small.
-    return {
-        "person_id": [identity],
-        "pose_keypoints_2d": _rounded(keypoints, 3),
-        "face_keypoints_2d": [],
-        "hand_left_keypoints_2d": [],
-        "hand_right_keypoints_2d": [],
-        "pose_keypoints_3d": [] if position is None else _rounded(position, 6),
-        "face_keypoints_3d": [],
-        "hand_left_keypoints_3d": [],
-        "hand_right_keypoints_3d": [],
-    }
+    for dimension, values, digits in (("2d", keypoints, decimals), ("3d", position, 6)):
+        parts = {} if values is None else _parts(skeleton, values)
+        for part, name in (("body", "pose"), *PART_ARRAYS.items()):
+            person[f"{name}_keypoints_{dimension}"] = _rounded(parts[part], digits) if part in parts else []
+    return person
+
+
+def _parts(skeleton: Skeleton, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return the points of each part, with the wrists in the hands; a part that was not found is NaN, its scores 0."""
+    parts: dict[str, NDArray[np.float64]] = {}
+    for part, joints in parts_of(skeleton).items():
+        points = hand_with_wrist(values, part) if part in ("left_hand", "right_hand") else values[joints]
+        if not (values[joints, -1] > 0).any():
+            points = np.full_like(points, np.nan)
+            points[:, -1] = 0
+        parts[part] = points
+    return parts
 
 
 def _rounded(values: NDArray[np.float64], decimals: int) -> list[float]:
@@ -142,160 +146,3 @@ def _matched(
                 if distance[n, m] <= limit_px:
                     positions[f, c, n], ids[f, c, n] = known[f, m], motion.ids[m]
     return positions, ids
-
-
-def read_openpose_json(folder: str | Path, cameras: Sequence[str], *, skeleton: Skeleton | None = None) -> Detections2D:
-    """Read the body keypoints of OpenPose-style JSON files; hands and faces are not read.
-
-    Frames are matched between cameras by the last number in the file name, so ranges may differ: a camera without a
-    file for a frame saw nobody. The first row is the lowest frame number of any camera (see `openpose_frames`).
-
-    Args:
-        folder: holds one folder a camera, called `<camera>` or `<camera>_json`.
-        cameras: C names, in the order wanted.
-        skeleton: the joint set; None tells it by the number of values, and BODY_25 from BODY_25B by geometry.
-
-    Returns:
-        The detections; zeros in the files are missing joints (NaN, score 0).
-
-    Raises:
-        InputError: a camera's folder is missing or empty, a file is not such JSON, or has another number of joints.
-    """
-    listing = _listing(Path(folder), cameras)
-    frames = _frame_range(listing)
-    people = [
-        _Person(frame, c, place, values, path)
-        for c, files in enumerate(listing)
-        for frame, path in sorted(files.items())
-        for place, values in enumerate(_people(path))
-    ]
-    values = _stack(people, skeleton)
-    skeleton = skeleton or _guess_skeleton(values, Path(folder))
-    most = max((person.place + 1 for person in people), default=0)
-    keypoints = np.full((len(frames), len(cameras), most, len(skeleton), 3), np.nan)
-    keypoints[..., 2] = 0
-    if people:
-        numbers, c, n = np.array([person[:3] for person in people]).T
-        keypoints[np.searchsorted(frames, numbers), c, n] = values
-    return Detections2D(skeleton, tuple(cameras), keypoints)
-
-
-def openpose_frames(folder: str | Path, cameras: Sequence[str]) -> NDArray[np.int64]:
-    """Return the frame number of each row that `read_openpose_json` makes of the same folder, (F,).
-
-    Raises:
-        InputError: a camera's folder is missing or empty.
-    """
-    return _frame_range(_listing(Path(folder), cameras))
-
-
-def _listing(folder: Path, cameras: Sequence[str]) -> list[dict[int, Path]]:
-    """Return each camera's files by frame number."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; give the one that holds a folder of JSON files per camera")
-    return [_camera_files(folder, camera) for camera in cameras]
-
-
-def _camera_files(folder: Path, camera: str) -> dict[int, Path]:
-    places = [folder / camera, folder / f"{camera}_json"]
-    place = next((path for path in places if path.is_dir()), None)
-    if place is None:
-        there = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir())) or "no folders"
-        raise InputError(f"{folder}: no folder {camera} or {camera}_json (it has {there}); name it like the camera")
-    files: dict[int, Path] = {}
-    for path in sorted(place.glob("*.json")):
-        numbers = re.findall(r"\d+", _VIEW_SUFFIX.sub("", path.stem))
-        if not numbers:
-            raise InputError(f"{path}: no frame number in the file name; name it like {camera}_000000000012.json")
-        frame = int(numbers[-1])
-        if frame in files:
-            raise InputError(
-                f"{place}: {files[frame].name} and {path.name} are both frame {frame}; keep one view per folder"
-            )
-        files[frame] = path
-    if not files:
-        raise InputError(f"{place}: no .json files; run the detector for {camera} with JSON output into this folder")
-    return files
-
-
-def _frame_range(listing: list[dict[int, Path]]) -> NDArray[np.int64]:
-    """Return all frame numbers from first to last at their common step, files or not."""
-    numbers = np.array(sorted(set().union(*listing)), dtype=np.int64)
-    if len(numbers) < 2:
-        return numbers
-    step = np.gcd.reduce(np.diff(numbers))
-    if (numbers[-1] - numbers[0]) // step >= len(numbers) + MOST_EMPTY_FRAMES:
-        logger.warning(
-            "file numbers run from %d to %d for %d frames: taken in order, as if none were missing",
-            numbers[0], numbers[-1], len(numbers),
-        )  # fmt: skip
-        return numbers
-    return np.arange(numbers[0], numbers[-1] + 1, step, dtype=np.int64)
-
-
-MOST_PX = 1e6
-"""No image is wider."""
-
-
-def _people(path: Path) -> list[list[float]]:
-    """Return the body values of each person in a file, those without any left out."""
-    try:
-        data = json.loads(path.read_bytes())
-        people = [person["pose_keypoints_2d"] for person in data["people"]]
-        if not all(isinstance(values, list) for values in people):
-            raise TypeError("keypoints that are no list")
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: broken JSON ({error}); write this frame again or delete the file") from error
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: not OpenPose JSON, it lacks a list 'people' with 'pose_keypoints_2d'; check the detector's format"
-        ) from error
-    return [values for values in people if values]
-
-
-def _stack(people: list[_Person], skeleton: Skeleton | None) -> NDArray[np.float64]:
-    """Return (P, J, 3) of all people, missing joints as NaN with score 0."""
-    expected = 3 * len(skeleton) if skeleton else len(people[0].values) if people else 3 * len(BODY_25)
-    for person in people:
-        if len(person.values) != expected:
-            where = f"{skeleton.name} has" if skeleton else f"{people[0].path.name} had"
-            raise InputError(
-                f"{person.path}: a person with {len(person.values)} values, {where} {expected}; "
-                "read files of one joint set only, or name the right skeleton"
-            )
-    if expected % 3:
-        raise InputError(f"{people[0].path}: a person with {expected} values, not x, y, score triples; check the file")
-    try:
-        values = np.array([person.values for person in people], dtype=np.float64).reshape(-1, expected // 3, 3)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(
-            f"{people[0].path.parent}: keypoints that are not numbers ({error}); check its files"
-        ) from error
-    # A coordinate beyond any image is a broken one, and would not fit the tables.
-    missing = ~(np.abs(values) < MOST_PX).all(axis=-1) | (values[..., 2] <= 0) | (values[..., :2] == 0).all(axis=-1)
-    values[..., 2] = np.clip(values[..., 2], 0, 1)
-    values[missing] = np.nan, np.nan, 0
-    return values
-
-
-def _guess_skeleton(values: NDArray[np.float64], folder: Path) -> Skeleton:
-    """Tell the joint set of people (P, J, 3)."""
-    length = 3 * values.shape[1]
-    if length not in BY_LENGTH:
-        known = ", ".join(f"{n} ({skeleton.name})" for n, skeleton in BY_LENGTH.items())
-        raise InputError(f"{folder}: people with {length} values, known are {known}; name the skeleton")
-    if length != 3 * len(BODY_25):
-        return BY_LENGTH[length]
-    # BODY_25's neck and mid-hip are by definition midpoints; BODY_25B has its upper neck near the shoulders' instead.
-    xy = values[..., :2]
-    as_body_25 = np.r_[_off_middle(xy, BODY_25, "Neck", "Shoulder"), _off_middle(xy, BODY_25, "MidHip", "Hip")]
-    as_body_25b = _off_middle(xy, BODY_25B, "UpperNeck", "Shoulder")
-    if not np.isfinite(as_body_25).any() or not np.isfinite(as_body_25b).any():
-        return BODY_25B if np.isfinite(as_body_25b).any() else BODY_25
-    return BODY_25 if np.nanmedian(as_body_25) <= np.nanmedian(as_body_25b) else BODY_25B
-
-
-def _off_middle(xy: NDArray[np.float64], skeleton: Skeleton, middle: str, pair: str) -> NDArray[np.float64]:
-    """Return how far (P,) a joint lies from the middle between a left and a right one, px."""
-    m, left, right = (skeleton.index(joint) for joint in (middle, f"L{pair}", f"R{pair}"))
-    return np.asarray(np.linalg.norm(xy[:, m] - (xy[:, left] + xy[:, right]) / 2, axis=-1))

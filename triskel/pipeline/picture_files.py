@@ -1,6 +1,7 @@
 """What is written for one picture: OpenPose JSON, the overlay, and the network's maps as sheets and as numbers."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
@@ -9,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.errors import InputError
+from triskel.exchange import write_coco_wholebody
 from triskel.exchange.openpose_json import openpose_person
 from triskel.files import atomic_path, write_text
 from triskel.images import write_image_bgr
 from triskel.keypoints import People2D
+from triskel.whole_body import parts_of
 
 if TYPE_CHECKING:
     from triskel.detect2d import HeatMaps
@@ -32,19 +35,26 @@ class PictureOutputs:
         heatmaps: also write the maps, as two sheets of pictures and as numbers (.npz).
         keypoint_scale: coordinates in the JSON: `source` pixels of the picture, `net` pixels of the network's input,
             `unit` 0 to 1 and `signed` -1 to 1 from the first pixel's centre to the last one's.
-        render_threshold: joints below this score are not drawn.
+        render_threshold: joints of the body below this score are not drawn.
+        hand_render_threshold, face_render_threshold: likewise points of the hands and the face, which are many and
+            look like hands and faces even where they are wrong.
+        coco_json: also write one results file of COCO or COCO-WholeBody for all pictures.
     """
 
     part_candidates: bool = False
     heatmaps: bool = False
     keypoint_scale: KeypointScale = "source"
     render_threshold: float = 0.05
+    hand_render_threshold: float = 0.2
+    face_render_threshold: float = 0.4
+    coco_json: bool = False
 
     def __post_init__(self) -> None:
         if self.keypoint_scale not in KEYPOINT_SCALES:
             raise InputError(f"keypoint_scale is one of {', '.join(KEYPOINT_SCALES)}, got {self.keypoint_scale!r}")
-        if not 0 <= self.render_threshold <= 1:
-            raise InputError(f"render_threshold is 0 to 1, got {self.render_threshold}")
+        for name in ("render_threshold", "hand_render_threshold", "face_render_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is 0 to 1, got {getattr(self, name)}")
 
 
 class Found(NamedTuple):
@@ -85,43 +95,72 @@ def openpose_document(found: Found, scale: KeypointScale) -> dict[str, object]:
 
     A missing joint is 0, 0, 0 at every scale.
     """
-    people = []
-    for keypoints in found.people.keypoints:
-        person = openpose_person(keypoints, None, -1)
-        if scale != "source":
-            person["pose_keypoints_2d"] = _scaled(keypoints, scale, found)
-        people.append(person)
+    decimals = 3 if scale in ("source", "net") else 6
+    skeleton = found.people.skeleton
+    scaled = _scaled(found.people.keypoints, scale, found)
+    people = [openpose_person(skeleton, person, None, -1, decimals=decimals) for person in scaled]
     document: dict[str, object] = {"version": 1.3, "people": people}
     if found.candidates is not None:
         xy, score, part = found.candidates
-        values = np.concatenate([xy, score[:, None]], axis=-1)
-        joints = range(len(found.people.skeleton))
-        document["part_candidates"] = [{str(j): _scaled(values[part == j], scale, found) for j in joints}]
+        values = _scaled(np.concatenate([xy, score[:, None]], axis=-1), scale, found).round(6)
+        values[:, :2] = values[:, :2].round(decimals)
+        joints = range(len(skeleton))
+        document["part_candidates"] = [{str(j): values[part == j].ravel().tolist() for j in joints}]
     return document
 
 
-def _scaled(values: NDArray[np.float64], scale: KeypointScale, found: Found) -> list[float]:
-    """Return points (M, 3) x px, y px, score at a scale as one flat list."""
+def _scaled(values: NDArray[np.float64], scale: KeypointScale, found: Found) -> NDArray[np.float64]:
+    """Return points (..., 3) x px, y px, score at a scale."""
     size = np.array([found.image_rgb.shape[1], found.image_rgb.shape[0]])
-    xy, last = values[:, :2], np.maximum(size - 1, 1)
-    decimals = 3 if scale in ("source", "net") else 6
+    xy, last = values[..., :2], np.maximum(size - 1, 1)
     if scale == "net":
         xy = (xy + 0.5) * (np.array(found.net_wh) / size) - 0.5
     elif scale == "unit":
         xy = xy / last
     elif scale == "signed":
         xy = 2 * xy / last - 1
-    rounded = np.concatenate([np.round(xy, decimals), np.round(values[:, 2:], 6)], axis=-1)
-    return [float(value) for value in np.nan_to_num(rounded).ravel()]
+    return np.concatenate([xy, values[..., 2:]], axis=-1)
 
 
-def draw_overlay(found: Found, render_threshold: float) -> Picture:
-    """Return a copy of the picture with the people drawn in, without joints below a score."""
+def write_coco_json(path: Path, names: Sequence[str], people: Sequence[People2D]) -> None:
+    """Write the people of all pictures as one results file of COCO or, with hands and faces, of COCO-WholeBody.
+
+    A picture's number is the one in its name (`000000000139.jpg`), as in COCO, where every name is a number and no two
+    are the same; otherwise pictures count from 1 and the entries also hold the name, as `file_name`.
+
+    Args:
+        path: the `.json` file.
+        names: of the pictures' files, or the numbers of a video's frames.
+        people: those of each picture.
+
+    Raises:
+        JobError: the file cannot be written.
+    """
+    stems = [Path(name).stem for name in names]
+    if all(stem.isascii() and stem.isdigit() for stem in stems) and len(set(map(int, stems))) == len(stems):
+        write_coco_wholebody(path, zip(map(int, stems), people, strict=True))
+        return
+    made_up = dict(enumerate(names, start=1))
+    write_coco_wholebody(path, zip(made_up, people, strict=True), file_names=made_up)
+
+
+def draw_overlay(
+    found: Found,
+    threshold: float,
+    *,
+    hand_threshold: float = PictureOutputs.hand_render_threshold,
+    face_threshold: float = PictureOutputs.face_render_threshold,
+) -> Picture:
+    """Return a copy of the picture with the people drawn in, without joints below the score of their part."""
     from triskel.viewer import draw_people
 
     image = found.image_rgb.copy()
     keypoints = found.people.keypoints.copy()
-    keypoints[keypoints[..., 2] < render_threshold] = np.nan
+    least = {"body": threshold, "face": face_threshold, "left_hand": hand_threshold, "right_hand": hand_threshold}
+    for part, joints in parts_of(found.people.skeleton).items():
+        unsure = np.zeros(keypoints.shape[:2], dtype=bool)
+        unsure[:, joints] = keypoints[:, joints, 2] < least[part]
+        keypoints[unsure] = np.nan
     draw_people(image, keypoints, found.people.skeleton)
     return image
 

@@ -19,7 +19,7 @@ from triskel.progress import Progress, silent
 from triskel.session import SESSION_FILE, VIDEOS
 
 if TYPE_CHECKING:
-    from triskel.detect2d import Detector
+    from triskel.detect2d import WholeBodyDetector
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,11 @@ def plan_pictures(target: Path, out: Path, frames: FrameRange = ALL_FRAMES) -> P
 
 
 def detect_pictures(
-    job: PictureJob, detector: "Detector", *, outputs: PictureOutputs | None = None, progress: Progress = silent
+    job: PictureJob,
+    detector: "WholeBodyDetector",
+    *,
+    outputs: PictureOutputs | None = None,
+    progress: Progress = silent,
 ) -> Written:
     """Find the people in images or a video; write JSON and an overlay of each, and what else is wanted.
 
@@ -149,7 +153,9 @@ def detect_pictures(
     return run(job, detector, outputs, progress)
 
 
-def _detect_images(job: PictureJob, detector: "Detector", outputs: PictureOutputs, progress: Progress) -> Written:
+def _detect_images(
+    job: PictureJob, detector: "WholeBodyDetector", outputs: PictureOutputs, progress: Progress
+) -> Written:
     names, people = _names(job.images), 0
     for start in range(0, len(job.images), BATCH):
         batch = job.images[start : start + BATCH]
@@ -161,7 +167,9 @@ def _detect_images(job: PictureJob, detector: "Detector", outputs: PictureOutput
     return Written(len(job.images), people)
 
 
-def _detect_video(job: PictureJob, detector: "Detector", outputs: PictureOutputs, progress: Progress) -> Written:
+def _detect_video(
+    job: PictureJob, detector: "WholeBodyDetector", outputs: PictureOutputs, progress: Progress
+) -> Written:
     from triskel.capture import read_frames
     from triskel.viewer import write_video
 
@@ -172,7 +180,7 @@ def _detect_video(job: PictureJob, detector: "Detector", outputs: PictureOutputs
         chosen = iter(islice(read_frames(job.target), wanted.start, wanted.stop, wanted.step))
         done = 0
         while images := list(islice(chosen, BATCH)):
-            for number, found in zip(wanted[done:], _look(images, detector, outputs), strict=False):
+            for number, found in zip(wanted[done:], _look(images, detector, outputs, stream=name), strict=False):
                 write_found(job.out, f"{name}_{number:012d}", found, outputs.keypoint_scale)
                 people += len(found.people)
                 yield draw_overlay(found, outputs.render_threshold)
@@ -204,11 +212,14 @@ def _names(paths: Sequence[Path]) -> dict[Path, str]:
     return names if len(set(names.values())) == len(paths) else {path: path.name for path in paths}
 
 
-def _look(images: list[Picture], detector: "Detector", outputs: PictureOutputs) -> list[Found]:
-    """Run the detector, and keep of its maps what is written."""
+def _look(
+    images: list[Picture], detector: "WholeBodyDetector", outputs: PictureOutputs, stream: str | None = None
+) -> list[Found]:
+    """Run the detector, and keep of its maps what is written; `stream` names the video that the images follow in."""
     maps = detector.maps(images) if outputs.heatmaps or outputs.part_candidates else None
+    streams = None if stream is None else [stream] * len(images)
     found = []
-    for i, (image, people) in enumerate(zip(images, detector(images, maps=maps), strict=True)):
+    for i, (image, people) in enumerate(zip(images, detector(images, maps=maps, streams=streams), strict=True)):
         net_wh = detector.input_size((image.shape[1], image.shape[0]))
         one = Found(image, people, net_wh)
         if maps is not None:

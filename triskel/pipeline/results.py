@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from triskel.camera import Rig
 from triskel.errors import JobError
+from triskel.images import write_image_bgr
 from triskel.progress import Progress, silent
 from triskel.projection import project_rig
 from triskel.session import KEYPOINTS_2D_FILE, KEYPOINTS_3D_FILE, Session
@@ -125,8 +126,6 @@ def _render(session: Session, people: "People3D", rig: Rig, progress: Progress) 
 
 def _overlays(session: Session, people: "People3D", rig: Rig, progress: Progress) -> tuple[Session, dict[str, Path]]:
     """Write one video a camera with the 3D result reprojected, and a still of each."""
-    import cv2
-
     from triskel.capture import read_frames
     from triskel.viewer import overlay_image, overlay_video
 
@@ -162,7 +161,7 @@ def _overlays(session: Session, people: "People3D", rig: Rig, progress: Progress
         if kept:
             picture = session.path / "overlays" / f"{name}.png"
             image = overlay_image(kept[0], reprojected[c][still], people.observed[still, c], motion.skeleton, text=name)
-            cv2.imwrite(str(picture), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            write_image_bgr(picture, np.ascontiguousarray(image[..., ::-1]))
             pictures[f"{name}: 3D reprojected over frame {still}"] = picture
         progress("overlays", c + 1, len(session.cameras))
     return session.with_run("overlays", time.perf_counter() - started, {}), pictures

@@ -24,7 +24,7 @@ from triskel.session import FRAMES_FILE, SESSION_FILE, VIDEOS, CameraEntry, Sess
 from triskel.skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from triskel.detect2d import DetectOptions, Detector
+    from triskel.detect2d import DetectOptions, WholeBodyDetector, WholeBodyOptions
     from triskel.triangulate import People3D, PeopleOptions
 
 log = logging.getLogger(__name__)
@@ -142,6 +142,7 @@ def detect(
     *,
     model: str = "body",
     options: "DetectOptions | None" = None,
+    parts: "WholeBodyOptions | None" = None,
     frames: FrameRange = ALL_FRAMES,
     progress: Progress = silent,
 ) -> Session:
@@ -149,8 +150,9 @@ def detect(
 
     Args:
         session: has videos.
-        model: see `triskel.detect2d.load_detector`; its joints become those of the session.
-        options: how the network runs; the defaults when None.
+        model: see `triskel.detect2d.load_whole_body`; the joints it finds become those of the session.
+        options: how the body network runs; what suits it when None.
+        parts: what is done with each person; what suits the model when None.
         frames: which frame sets are looked at; nobody is seen in the others.
         progress: told after each set.
 
@@ -159,17 +161,17 @@ def detect(
         JobError: the network's weights cannot be fetched.
     """
     from triskel.capture import read_sets
-    from triskel.detect2d import load_detector
+    from triskel.detect2d import load_whole_body
 
     videos = session.video_paths()
     _, index = session.frames()
     chosen = frames.of(len(index), str(session.path))
-    detector = load_detector(model, options=options)
+    detector = load_whole_body(model, options=options, parts=parts)
     started = time.perf_counter()
     keypoints: list[list[People2D | None]] = [[None] * len(session.cameras) for _ in index]
     sets = read_sets(videos, index[chosen.start : chosen.stop : chosen.step])
     for done, (row, images) in enumerate(zip(chosen, sets, strict=True), start=1):
-        found = dict(zip(images, detector(list(images.values())), strict=True))
+        found = dict(zip(images, detector(list(images.values()), streams=list(images)), strict=True))
         keypoints[row] = [found.get(name) for name in session.cameras]
         progress("detect", done, len(chosen))
     detections = Detections2D.from_people(detector.skeleton, session.cameras, keypoints)
@@ -177,10 +179,10 @@ def detect(
     return session.with_run("detect", time.perf_counter() - started, _detect_settings(detector, frames))
 
 
-def _detect_settings(detector: "Detector", frames: FrameRange) -> dict[str, Setting]:
+def _detect_settings(detector: "WholeBodyDetector", frames: FrameRange) -> dict[str, Setting]:
     """Return how a detector ran, for `session.yaml`."""
     options, parse = detector.options, detector.parse
-    return {
+    return detector.settings() | {
         "network": detector.name,
         "short_side": options.short_side if options.net_size is None else None,
         "net_size": None if options.net_size is None else list(options.net_size),
@@ -302,6 +304,7 @@ def process(
     rig: Rig | None = None,
     model: str = "body",
     detect_options: "DetectOptions | None" = None,
+    parts: "WholeBodyOptions | None" = None,
     frames: FrameRange = ALL_FRAMES,
     people_options: "PeopleOptions | None" = None,
     warnings: Sequence[str] = (),
@@ -311,7 +314,7 @@ def process(
     from triskel.pipeline.results import write_results
 
     rig = use_rig(session, rig)
-    session = detect(session, model=model, options=detect_options, frames=frames, progress=progress)
+    session = detect(session, model=model, options=detect_options, parts=parts, frames=frames, progress=progress)
     session, people = triangulate(session, options=people_options, progress=progress)
     session = write_results(session, people, warnings=warnings, progress=progress)
     return session, people

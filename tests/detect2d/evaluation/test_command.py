@@ -27,10 +27,15 @@ def coco():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--metric", "iou"], "--metric is of oks, pck, pckh, with commas; got 'iou'"),
-        (["--metric", ","], "--metric is of oks, pck, pckh"),
+        (["--metric", "iou"], "--metric is of oks, pck, pckh, hand, face, with commas; got 'iou'"),
+        (["--metric", ","], "--metric is of oks, pck, pckh, hand, face"),
         (["--scales", "1,big"], "--scales is numbers with commas, such as 0.7,1,1.3; got '1,big'"),
-        (["--scales", "1", "--scales", "1.0"], "--scales and --method: each is given once, got 1, 1.0, greedy"),
+        (
+            ["--scales", "1", "--scales", "1.0"],
+            "--quality, --scales and --method: each is given once, got 1, 1.0, greedy",
+        ),
+        (["--quality", "best", "--quality", "best"], "each is given once, got best, best, greedy"),
+        (["--quality", "good"], "--quality is fast, balanced or best, got 'good'"),
         (["--scales", "90"], "scales are one or more numbers from 0.1 to 4"),
         (["--net-size", "wide"], "--net-size is a number such as 304, or a box"),
         (["--precision", "int8"], "--precision is auto, float32 or bfloat16, got 'int8'"),
