@@ -14,5 +14,5 @@ from triskel.detect2d.options import DetectOptions, suited_parse
 from triskel.detect2d.parsing import ParseOptions, parse
 from triskel.detect2d.quality import QUALITIES, QUALITY_NAMES, Quality, suited_whole_body
 from triskel.detect2d.weights import WEIGHTS, Weights, get_weights
-from triskel.detect2d.whole_body import WholeBodyDetector, load_whole_body
+from triskel.detect2d.whole_body import WholeBodyDetector, load_whole_body, weights_needed
 from triskel.detect2d.whole_body_options import PAF_ALONE, WholeBodyOptions

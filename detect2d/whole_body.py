@@ -19,7 +19,7 @@ from triskel.detect2d.parts import PartDetector, load_face_detector, load_hand_d
 from triskel.detect2d.parts.placement import HandsAndFaces
 from triskel.detect2d.quality import QUALITIES, suited_quality, suited_whole_body
 from triskel.detect2d.single_person import BlazePose, can_be_reconciled, person_crops, reconcile, to_body_25
-from triskel.detect2d.weights import best_pose_weights
+from triskel.detect2d.weights import ALIASES, WEIGHTS, best_pose_weights
 from triskel.detect2d.whole_body_options import PAF_ALONE, WholeBodyOptions
 from triskel.errors import InputError
 from triskel.keypoints import People2D
@@ -74,6 +74,16 @@ class WholeBodyDetector:
     def parse(self) -> ParseOptions:
         """Return the thresholds of the body network's parse."""
         return self.detector.parse
+
+    @property
+    def devices(self) -> list[str]:
+        """Return the names of the body network's devices."""
+        return self.detector.devices
+
+    @property
+    def precision(self) -> str:
+        """Return what the body network calculates with: float32 or bfloat16."""
+        return self.detector.precision
 
     @property
     def skeleton(self) -> Skeleton:
@@ -166,6 +176,17 @@ def _as_whole_body(people: People2D) -> People2D:
     keypoints[..., 2] = 0
     keypoints[:, : len(BODY_25)] = people.keypoints
     return People2D(WHOLE_BODY_135, keypoints, people.scores)
+
+
+def weights_needed(model: str, parts: WholeBodyOptions) -> tuple[str, ...]:
+    """Return the published weights that `load_whole_body` takes, in the order of their use."""
+    names = [ALIASES.get(model, model)]
+    if parts.refine:
+        names.append(best_pose_weights() if parts.pose_model == "auto" else parts.pose_model)
+    names += [parts.hand_model] if parts.hands else []
+    names += [parts.face_model] if parts.face else []
+    names += ["mediapipe_iris"] if parts.face and parts.face_model == "mediapipe_face" else []
+    return tuple(name for name in names if name in WEIGHTS)
 
 
 def load_whole_body(

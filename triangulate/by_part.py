@@ -20,8 +20,10 @@ from triskel.whole_body import Part, parts_of
 MIDDLE_M = {"left_hand": PALM_M, "right_hand": PALM_M, "face": HEAD_M}
 """How far the middle of a part may be from its place on the body."""
 
+STEP_M = 0.02
 SLACK = 1.15
-"""A length in space looks at most so much longer in the image than across the middle of the part: perspective."""
+"""A length in space looks at most so much longer in the image than such a step aside from the part's place on the
+body: perspective."""
 
 
 def triangulate_by_part(
@@ -63,8 +65,9 @@ def _out_of_place(
     All of them where the place on the body is unknown.
     """
     middle = project(camera, anchor)
-    across = [project(camera, anchor + axis) - middle for axis in camera.cam_from_world.R[:2]]
-    px_per_m = SLACK * np.maximum(*(np.linalg.norm(one, axis=-1) for one in across))
+    # Small steps: a metre aside there may be nothing that the lens shows.
+    aside = (project(camera, anchor + STEP_M * axis) - middle for axis in camera.cam_from_world.R[:2])
+    px_per_m = SLACK / STEP_M * np.fmax(*(np.linalg.norm(one, axis=-1) for one in aside))
     distance_m = np.linalg.norm(xy - middle[:, :, None], axis=-1) / px_per_m[..., None]
     elsewhere = nanmedian(distance_m, axis=-1) > MIDDLE_M[part]
-    return np.asarray(~(distance_m <= REACH_M[part]) | elsewhere[..., None])
+    return np.asarray(~(distance_m <= REACH_M) | elsewhere[..., None])

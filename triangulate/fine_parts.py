@@ -11,7 +11,7 @@ from triskel.skeleton import Skeleton
 from triskel.triangulate.medians import leaves_median, nanmedian
 from triskel.whole_body import WRISTS, Part, parts_of
 
-REACH_M = {"left_hand": 0.30, "right_hand": 0.30, "face": 0.30}
+REACH_M = 0.30
 """How far a point may be from the part's place on the body: a long hand has 0.22 m, a chin 0.15, from places that are
 a few cm off."""
 
@@ -33,14 +33,14 @@ FACE_BEND_M = 0.04
 FEWEST_POINTS = {"left_hand": 5, "right_hand": 5, "face": 10}
 """A part with fewer points is missing altogether: so few come together by chance."""
 
-JUMP_M = {"left_hand": 0.08, "right_hand": 0.08, "face": 0.06}
+JUMP_M = 0.08
 JUMP_WINDOW_S = 0.10
 """A point farther than this from its median, over this time before and after and relative to what the part hangs on,
 is an outlier. A hand waved thrice a second stays below."""
 
 FEWEST_SAMPLES = 5
-TEMPLATE_FRAMES = 300
-CHUNK = 128
+ROUNDS = 4
+"""Of finding a person's usual face and turning every frame's onto it; it changes little after the second."""
 
 HEAD_JOINTS = ("Nose", "REye", "LEye", "REar", "LEar")
 KNUCKLES = (0, 4, 8, 12, 16)
@@ -82,19 +82,19 @@ def bad_fine_points(skeleton: Skeleton, X: NDArray[np.float64], time_s: NDArray[
             points[_off_the_face(points, anchor)] = np.nan
             points[_bent(points)] = np.nan
         else:
-            points[_off_the_hand(points, anchor, REACH_M[part])] = np.nan
-        points[leaves_median(points - anchor[:, :, None], time_s, JUMP_M[part], JUMP_WINDOW_S)] = np.nan
+            points[_off_the_hand(points, anchor)] = np.nan
+        points[leaves_median(points - anchor[:, :, None], time_s, JUMP_M, JUMP_WINDOW_S)] = np.nan
         few = np.isfinite(points[..., 0]).sum(axis=-1) < FEWEST_POINTS[part]
         points[few] = np.nan
         bad[:, :, parts[part]] = seen & np.isnan(points[..., 0])
     return bad
 
 
-def _off_the_hand(points: NDArray[np.float64], wrist: NDArray[np.float64], reach_m: float) -> NDArray[np.bool_]:
+def _off_the_hand(points: NDArray[np.float64], wrist: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return (F, N, 20) True for hands that are not at the wrist, and for what is too far from wrist or own finger."""
     distance = np.linalg.norm(points - wrist[:, :, None], axis=-1)
     # A comparison with NaN is false, so what has no wrist is bad.
-    bad = ~(distance <= reach_m)
+    bad = ~(distance <= REACH_M)
     bad |= (nanmedian(distance[..., KNUCKLES], axis=-1) > PALM_M)[..., None]
     for first in KNUCKLES:
         finger = points[:, :, first : first + 4]
@@ -112,25 +112,36 @@ def _off_the_face(points: NDArray[np.float64], head: NDArray[np.float64]) -> NDA
 
 
 def _bent(points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return (F, N, P) True for points whose distances to most others are not those of the person's session."""
-    F, N, P, _ = points.shape
-    bad = np.zeros((F, N, P), bool)
-    for n in range(N):
-        some = points[np.linspace(0, F - 1, min(F, TEMPLATE_FRAMES)).astype(int), n]
-        # Points on faces are close together, so single precision resolves micrometres.
-        distances = _distances(some)
-        enough = np.isfinite(distances).sum(axis=0) >= FEWEST_SAMPLES
-        usual = np.where(enough, nanmedian(distances, axis=0), np.nan)
-        for start in range(0, F, CHUNK):
-            change = np.abs(_distances(points[start : start + CHUNK, n]) - usual)
-            bad[start : start + CHUNK, n] = nanmedian(change, axis=-1) > FACE_BEND_M
+    """Return (F, N, P) True for points away from where the person's face, over the session, has them."""
+    bad = np.zeros(points.shape[:-1], bool)
+    for n in range(points.shape[1]):
+        X = points[:, n]
+        seen = np.isfinite(X[..., 0])
+        usual = X[int(seen.sum(axis=-1).argmax())]
+        weight = seen
+        for _ in range(ROUNDS):
+            turned = _turned_onto(usual, X, weight)
+            middle = nanmedian(turned, axis=0)
+            usual = np.where((seen.sum(axis=0) >= FEWEST_SAMPLES)[:, None], middle, np.nan)
+            away_m = np.linalg.norm(turned - usual, axis=-1)
+            # What is out of place must not turn the rest of the face.
+            weight = seen & (away_m <= FACE_BEND_M)
+        bad[:, n] = away_m > FACE_BEND_M
     return bad
 
 
-def _distances(points: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the distances (F, P, P) m between the points (F, P, 3) of each frame."""
-    x = points.astype(np.float32)
-    x = x - nanmedian(x, axis=1)[:, None].astype(np.float32)
-    square = np.einsum("fpi,fpi->fp", x, x)
-    inner = x @ x.transpose(0, 2, 1)
-    return np.asarray(np.sqrt(np.maximum(square[:, :, None] + square[:, None] - 2 * inner, 0)), dtype=np.float32)
+def _turned_onto(usual: NDArray[np.float64], X: NDArray[np.float64], weight: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return points (F, P, 3) moved rigidly so that those of `weight` (F, P) are nearest to `usual` (P, 3).
+
+    Least squares by singular values (Kabsch 1976).
+    """
+    w = (weight & np.isfinite(usual[:, 0]))[..., None].astype(np.float64)
+    total = np.maximum(w.sum(axis=1, keepdims=True), 1)
+    here, there = np.nan_to_num(X), np.nan_to_num(usual)
+    from_middle, to_middle = (
+        (w * here).sum(axis=1, keepdims=True) / total,
+        (w * there).sum(axis=1, keepdims=True) / total,
+    )
+    U, _, Vt = np.linalg.svd(np.swapaxes(w * (here - from_middle), 1, 2) @ (there - to_middle))
+    U[:, :, 2] *= np.sign(np.linalg.det(U @ Vt))[:, None]
+    return np.asarray((X - from_middle) @ (U @ Vt) + to_middle)

@@ -17,7 +17,9 @@ FARTHEST_M = 1.5
 """How far a joint may be from the middle of its person."""
 
 LIMB_RANGE = (0.55, 1.6)
-"""Shortest and longest a limb may appear, as a share of its median over the session."""
+LIMB_SLACK_M = 0.05
+"""Shortest and longest a limb may appear, as a share of its median over the session; less than the slack is noise of
+the ends, which on an ankle and a heel 7 cm apart says nothing."""
 
 JUMP_M = 0.15
 JUMP_WINDOW_S = 0.15
@@ -88,6 +90,7 @@ def _bad_limbs(
     typical = nanmedian(lengths, axis=0)
     enough = np.isfinite(lengths).sum(axis=0) >= FEWEST_SAMPLES
     wrong = enough & ((lengths < LIMB_RANGE[0] * typical) | (lengths > LIMB_RANGE[1] * typical))
+    wrong &= np.abs(lengths - typical) > LIMB_SLACK_M
     blame = np.zeros(X.shape[:-1])
     for (a, b), at_fault in zip(limbs, np.moveaxis(wrong, -1, 0), strict=True):
         blame[:, :, a] += at_fault

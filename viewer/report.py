@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from triskel.errors import InputError
 from triskel.files import write_text
-from triskel.viewer.summary import Summary
+from triskel.viewer.summary import JointFound, Summary
 
 TEMPLATE = "report.html.j2"
 MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
@@ -59,8 +59,24 @@ def render_html(
     environment.filters["number"] = number
     source = resources.files("triskel.viewer").joinpath(TEMPLATE).read_text(encoding="utf-8")
     return environment.from_string(source).render(
-        summary=summary, title=title, pictures=pictures, links=links, limb_table=limb_table(summary)
+        summary=summary,
+        title=title,
+        pictures=pictures,
+        links=links,
+        limb_table=limb_table(summary),
+        body_joints=joints_of(summary, fine=False),
+        fine_joints=joints_of(summary, fine=True),
+        whole_body=_whole_body(summary),
     )
+
+
+def joints_of(summary: Summary, *, fine: bool) -> list[JointFound]:
+    """Return the rows of hands and face, or those of the body."""
+    return [row for row in summary.joints if (row.part != "body") == fine]
+
+
+def _whole_body(summary: Summary) -> bool:
+    return any(row.part != "body" for row in summary.joints)
 
 
 def limb_table(summary: Summary) -> list[tuple[str, list[tuple[float, float]]]]:
@@ -84,7 +100,7 @@ def summary_text(summary: Summary, *, title: str) -> str:
         "=" * len(title),
         f"frames          {summary.frames} at {number(summary.fps, 2)} fps, {number(summary.duration_s, 2)} s",
         f"people          {len(summary.people)} (ids {people})",
-        f"joints found    {number(summary.found_percent)} %",
+        f"joints found    {number(summary.found_percent)} %{' of the body' if _whole_body(summary) else ''}",
         *[f"warning         {warning}" for warning in summary.warnings],
         "",
         f"{'camera':<20}{'median px':>12}{'p95 px':>12}{'points':>12}",
@@ -92,13 +108,18 @@ def summary_text(summary: Summary, *, title: str) -> str:
     for camera in summary.cameras:
         cells = (number(camera.median_px, 2), number(camera.p95_px, 2), f"{camera.points:,}")
         lines.append(f"{camera.camera:<20}" + "".join(f"{cell:>12}" for cell in cells))
+    if len(summary.parts) > 1:
+        lines += ["", f"{'part':<20}{'frames %':>12}{'points %':>12}{'median px':>12}"]
+        for part in summary.parts:
+            values = (number(part.there_percent), number(part.found_percent), number(part.median_px, 2))
+            lines.append(f"{part.part:<20}" + "".join(f"{value:>12}" for value in values))
     lines += ["", f"{'joint':<20}{'found %':>12}{'of it gaps %':>14}"]
-    for joint in summary.joints:
+    for joint in joints_of(summary, fine=False):
         lines.append(f"{joint.joint:<20}{number(joint.found_percent):>12}{number(joint.gap_percent):>14}")
-    lines += ["", f"{'limb':<26}{'person':>8}{'mean cm':>12}{'variation %':>14}"]
+    lines += ["", f"{'limb':<30}{'person':>8}{'mean cm':>12}{'variation %':>14}"]
     for limb in summary.limbs:
         cells_text = f"{number(limb.mean_cm):>12}{number(limb.variation_percent):>14}"
-        lines.append(f"{limb.limb:<26}{limb.person:>8}{cells_text}")
+        lines.append(f"{limb.limb:<30}{limb.person:>8}{cells_text}")
     lines += ["", f"{'stage':<20}{'seconds':>12}"]
     lines += [f"{stage:<20}{number(seconds, 2):>12}" for stage, seconds in summary.stage_seconds]
     return "\n".join(lines) + "\n"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from triskel.camera import Camera, Rig
 from triskel.motion import Motion3D
+from triskel.whole_body import parts_of
 
 BACKGROUND = (0.055, 0.066, 0.086)
 GRID = (0.20, 0.23, 0.28)
@@ -59,7 +60,7 @@ def people_labels(motion: Motion3D, frame: int) -> list[Label]:
     """Return each visible person's id above the highest joint; none for a single person."""
     labels = []
     for n, identity in enumerate(motion.ids):
-        X = motion.points.X[frame, n]
+        X = motion.points.X[frame, n, parts_of(motion.skeleton)["body"]]
         X = X[np.isfinite(X[:, 0])]
         if len(motion.ids) > 1 and len(X):
             at = np.r_[np.median(X[:, :2], axis=0), X[:, 2].max() + 0.18]
@@ -68,8 +69,10 @@ def people_labels(motion: Motion3D, frame: int) -> list[Label]:
 
 
 def people_bounds(motion: Motion3D) -> NDArray[np.float64]:
-    """Return the box (2, 3), m, that holds the people, outliers left out; a 2 m box at the origin for nobody."""
-    X = motion.points.X[motion.found]
+    """Return the box (2, 3), m, that holds the bodies, outliers left out; a 2 m box at the origin for nobody."""
+    # A face has so many points that the feet would be outliers beside it.
+    body = parts_of(motion.skeleton)["body"]
+    X = motion.points.X[:, :, body][motion.found[:, :, body]]
     if not len(X):
         return np.array([[-1.0, -1.0, 0.0], [1.0, 1.0, 2.0]])
     return np.asarray(np.percentile(X, [1, 99], axis=0))

@@ -20,6 +20,8 @@ from triskel.keypoints import People2D
 from triskel.skeleton import Skeleton
 from triskel.whole_body import PARTS, Part
 
+_WRISTS = ("LWrist", "RWrist")
+
 LEAST_SIMILARITY = 0.1
 """Bodies that are less similar are not the same person: most joints lie farther off than people differ in labelling."""
 
@@ -117,7 +119,9 @@ def _partners(
     body = body_joints(skeleton, joints)
     labels = image.keypoints[:, list(body.values())]
     labelled = labels[..., 2] > 0
-    partner = np.where(labelled.any(axis=1) & ~image.crowd, -1, -2).astype(np.intp)
+    # A wrist alone is a hand's, and tells nobody's body.
+    wrists = np.isin(list(body), [skeleton.joints.index(name) for name in _WRISTS if name in skeleton.joints])
+    partner = np.where(labelled[:, ~wrists].any(axis=1) & ~image.crowd, -1, -2).astype(np.intp)
     similarity = body_similarity(keypoints[:, list(body)], labels, image.areas, joint_sigmas(skeleton, body))
     similarity[:, partner == -2] = 0
     while similarity.size and similarity.max() >= LEAST_SIMILARITY:

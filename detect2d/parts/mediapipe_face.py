@@ -92,7 +92,7 @@ class FaceDetector:
         """Return the pupils (B, 2, 2), right and left; the middle of the lids, `lids`, where nothing better is seen."""
         assert self.iris is not None
         pupils, size = lids.copy(), self.iris.size
-        # The network knows left eyes, so right ones are mirrored; in a mirrored face it is the other way round.
+        # The network knows left eyes, so right ones are mirrored.
         for k, corners in enumerate((RIGHT_CORNERS, LEFT_CORNERS)):
             a, b = mesh[:, corners[0], :2], mesh[:, corners[1], :2]
             across = b - a

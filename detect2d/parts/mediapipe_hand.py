@@ -30,8 +30,9 @@ class HandOptions:
     """How hands are looked for, and which are rejected.
 
     Attributes:
-        first_scales: side of the first square, in sides of the box; the next one is for hands that were rejected. On
-            COCO's photographs the second one finds 4 % more of the boxes' hands, on the sample videos 8 %.
+        first_scales: side of the first square, in sides of the box; the next one is for hands that were rejected. The
+            second one finds hands in 57 % of the boxes of COCO's photographs where one finds them in 54 %, and in 52 %
+            where one finds them in 45 % on the sample videos.
         margin: side of the second square, in lengths of the palm, see `own_crops`.
         shift: how far its centre lies beyond the middle of the palm, in its lengths.
         least_presence: a square with a smaller probability of a hand is rejected.

@@ -16,7 +16,7 @@ class HandLimits:
 
     Attributes:
         most_wrist: distance of its wrist from the body's.
-        least_size: its larger extent; a real hand is about half a box, a fist seen from the tip a fifth.
+        least_size: its larger extent; a third of the box in the median, half where it is stretched out.
         most_size: the same, at most.
         most_overlap: two hands whose points are on average nearer to each other than this share of the smaller one's
             extent are one hand.

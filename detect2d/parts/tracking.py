@@ -2,9 +2,9 @@
 
 A hand's own points say better where it is, and how large, than the forearm does, as long as it moves little between
 frames. People have no identity in 2D, so a hand is known again by the body's wrist: the nearest pair of a wrist and a
-hand of the same side first, within half the size of the hand's box. No other choice between the two boxes is made: the
-old one replaces the new one, and without a wrist near it, it is forgotten. A hand that was missing for a frame is not
-brought back, and streams share nothing.
+hand of the same side first, not further apart than the hand is large. No other choice between the two boxes is made:
+the old one replaces the new one, and without a wrist near it, it is forgotten. A hand that was missing for a frame is
+not brought back, and streams share nothing.
 """
 
 import numpy as np
@@ -25,11 +25,12 @@ LEAST_MEAN_SCORE = 0.667
 LEAST_POINT_SCORE = 0.25
 """OpenPose's numbers: of a hand that gives a box, and of the points that the box is put around."""
 
-BOX_PER_EXTENT = 2.0
-"""Side of the box in extents of the hand: about what the forearm's rule gives for an open hand."""
+BOX_PER_EXTENT = 3.0
+"""Side of the box in extents of the hand: what the forearm's rule gives in the median (2.96 over 93 hands of COCO's
+photographs). Tighter boxes made hands less steady on the sample videos."""
 
-REACH = 0.5
-"""How far a wrist may be from the hand of the frame before, in sides of that hand's box."""
+REACH = 1 / 3
+"""How far a wrist may be from that of the hand of the frame before, in sides of that hand's box: one extent."""
 
 
 class HandTracker:

@@ -41,7 +41,7 @@ class ReconcileOptions:
     agreement: float = 0.2
     least_share: float = 0.5
     apart: float = 0.2
-    even_score: float = 0.3
+    even_score: float = 0.35
     ear_weight: float = 0.3
     least_visibility: float = 0.05
 

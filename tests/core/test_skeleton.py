@@ -7,6 +7,7 @@ from triskel.skeleton import (
     COCO_17,
     COCO_18,
     FACE_70,
+    HAND_21,
     SKELETONS,
     WHOLE_BODY_135,
     Skeleton,
@@ -137,6 +138,18 @@ def test_coco_joints_have_the_published_spreads_and_neck_and_mid_hip_are_means()
     names = {BODY_25.joints[joint]: [BODY_25.joints[i] for i in others] for joint, others in BODY_25.means}
     assert names == {"Neck": ["LShoulder", "RShoulder"], "MidHip": ["LHip", "RHip"]}
     assert MPII_15.means == ()  # MPII labels the neck itself
+
+
+def test_hands_and_face_have_the_benchmark_s_spreads_the_mean_of_both_sides():
+    assert (HAND_21.sigmas[0], HAND_21.sigmas[4], HAND_21.sigmas[20]) == (0.029, 0.047, 0.031)
+    assert FACE_70.sigmas[0] == FACE_70.sigmas[16] == round((0.042 + 0.045) / 2, 4)
+    assert FACE_70.sigmas[8] == 0.020  # the chin
+    assert np.mean(FACE_70.sigmas[:68]) == pytest.approx(1.137 / 68, abs=1e-5)  # the sum of the published 68
+    at = WHOLE_BODY_135.index
+    assert WHOLE_BODY_135.sigmas[:25] == BODY_25.sigmas
+    assert WHOLE_BODY_135.sigmas[at("RThumb4")] == HAND_21.sigmas[4]
+    flips = np.array(WHOLE_BODY_135.flips)
+    np.testing.assert_array_equal(np.array(WHOLE_BODY_135.sigmas)[flips], WHOLE_BODY_135.sigmas)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from triskel import Detections2D, Motion3D, SessionError
 from triskel.files import atomic_folder, atomic_path
-from triskel.skeleton import COCO_18
+from triskel.skeleton import COCO_18, WHOLE_BODY_135
 from triskel.tables import (
     missing_points,
     read_frames,
@@ -18,19 +19,19 @@ from triskel.tables import (
 CAMERAS = ("left", "right", "top")
 
 
-def make_detections(F=4, N=2):
+def make_detections(F=4, N=2, skeleton=COCO_18):
     rng = np.random.default_rng(0)
-    keypoints = rng.uniform(1, 1000, (F, 3, N, 18, 3))
+    keypoints = rng.uniform(1, 1000, (F, 3, N, len(skeleton), 3))
     keypoints[..., 2] = rng.uniform(0.1, 1, keypoints.shape[:-1])
     keypoints[rng.random(keypoints.shape[:-1]) < 0.3] = np.nan, np.nan, 0
     keypoints[1, 2] = np.nan, np.nan, 0  # nobody in one image
     keypoints[-1] = np.nan, np.nan, 0  # nor in the last frame set
-    return Detections2D(COCO_18, CAMERAS, keypoints)
+    return Detections2D(skeleton, CAMERAS, keypoints)
 
 
-def make_motion(F=5, ids=(0, 3), cameras=CAMERAS):
+def make_motion(F=5, ids=(0, 3), cameras=CAMERAS, skeleton=COCO_18):
     rng = np.random.default_rng(1)
-    shape = (F, len(ids), 18)
+    shape = (F, len(ids), len(skeleton))
     points = missing_points(shape, len(cameras))
     found = rng.random(shape) < 0.7
     if F:
@@ -43,7 +44,7 @@ def make_motion(F=5, ids=(0, 3), cameras=CAMERAS):
     gap = found & (rng.random(shape) < 0.2)
     points.views[gap] = False
     points.sigma_mm[gap] = np.nan
-    return Motion3D(COCO_18, cameras, np.arange(F) / 29.97, np.array(ids, np.int64), points, gap)
+    return Motion3D(skeleton, cameras, np.arange(F) / 29.97, np.array(ids, np.int64), points, gap)
 
 
 def assert_same_motion(back, motion):
@@ -88,6 +89,47 @@ def test_motion_whose_people_are_in_another_order_returns_as_it_was(tmp_path):
     motion = make_motion(ids=(7, 2))
     write_keypoints3d(motion, tmp_path / "k.parquet")
     assert_same_motion(read_keypoints3d(tmp_path / "k.parquet"), motion)
+
+
+def test_a_whole_body_returns_with_each_joint_in_its_part(tmp_path):
+    detections, motion = make_detections(skeleton=WHOLE_BODY_135), make_motion(skeleton=WHOLE_BODY_135)
+    write_keypoints2d(detections, tmp_path / "2.parquet")
+    write_keypoints3d(motion, tmp_path / "3.parquet")
+    back = read_keypoints2d(tmp_path / "2.parquet")
+    assert back.skeleton is WHOLE_BODY_135
+    np.testing.assert_allclose(back.keypoints, detections.keypoints, rtol=1e-7, atol=0)
+    assert_same_motion(read_keypoints3d(tmp_path / "3.parquet"), motion)
+    some = {"LWrist": "body", "RHeel": "body", "LThumb1": "left_hand", "RLittle4": "right_hand", "Face69": "face"}
+    for name in ("2.parquet", "3.parquet"):
+        table = pq.read_table(tmp_path / name)
+        part_of = dict(zip(table["joint"].to_pylist(), table["part"].to_pylist(), strict=True))
+        assert len(part_of) == 135
+        assert {joint: part_of[joint] for joint in some} == some
+
+
+def test_other_joint_sets_are_all_body_as_in_files_of_earlier_versions(tmp_path):
+    write_keypoints3d(make_motion(), tmp_path / "k.parquet")
+    assert set(pq.read_table(tmp_path / "k.parquet")["part"].to_pylist()) == {"body"}
+
+
+@pytest.mark.parametrize(
+    ("part", "words"), [("left_hand", "Nose in part left_hand, expected body"), ("tail", "names tail, expected body")]
+)
+@pytest.mark.parametrize("kind", ["2d", "3d"])
+def test_a_joint_in_the_wrong_part_is_refused_in_one_line(tmp_path, kind, part, words):
+    file = tmp_path / "k.parquet"
+    if kind == "2d":
+        write_keypoints2d(make_detections(), file)
+    else:
+        write_keypoints3d(make_motion(), file)
+    table = pq.read_table(file)
+    place = table.column_names.index("part")
+    parts = ["body"] * len(table)
+    parts[table["joint"].to_pylist().index("Nose")] = part
+    pq.write_table(table.set_column(place, table.schema.field(place), pa.array(parts).dictionary_encode()), file)
+    with pytest.raises(SessionError, match=words) as caught:
+        (read_keypoints2d if kind == "2d" else read_keypoints3d)(file)
+    assert "\n" not in str(caught.value)
 
 
 def test_motion_without_frames_returns(tmp_path):

@@ -63,3 +63,34 @@ def test_nobody_and_a_single_frame_pass_through():
     one = missing_points((1, 1, len(BODY_25)), 4)
     one.X[:] = 0.5
     assert np.isfinite(drop_implausible(BODY_25, one, TIME[:1]).X).all()
+
+
+@pytest.fixture
+def feet(whole_people):
+    """A person who walks, and the places of toe, heel and ankle of the right foot."""
+    points = missing_points((F, 1, len(BODY_25)), 4)
+    points.X[:] = whole_people(F, 60.0)[:, :1, : len(BODY_25)]
+    points.score[:], points.reproj_px[:], points.views[:] = 0.8, 1.0, True
+    return points, *(BODY_25.index(joint) for joint in ("RBigToe", "RHeel", "RAnkle"))
+
+
+def test_a_sole_of_impossible_length_loses_the_end_seen_worse(feet):
+    """Ankle to toe and ankle to heel can both keep their length while the foot is folded together."""
+    points, toe, heel, ankle = feet
+    aside = points.X[:, 0, toe] - points.X[:, 0, ankle]
+    length = np.linalg.norm(points.X[:, 0, heel] - points.X[:, 0, ankle], axis=-1, keepdims=True)
+    points.X[15:18, 0, heel] = (points.X[:, 0, ankle] + length * aside / np.linalg.norm(aside, axis=-1)[:, None])[15:18]
+    points.views[15:18, 0, heel, 3] = False
+    kept = drop_implausible(BODY_25, points, TIME)
+    assert np.flatnonzero(np.isnan(kept.X[:, 0, heel, 0])).tolist() == [15, 16, 17]
+    assert np.isnan(kept.X[..., 0]).sum() == 3
+
+
+@pytest.mark.parametrize(("by_m", "lost"), [(0.049, 0), (0.06, 3)])
+def test_a_short_limb_may_be_off_by_the_noise_of_its_ends(feet, by_m, lost):
+    """From ankle to heel there are 0.078 m: 0.049 m more is 1.63 times as long."""
+    points, _, heel, ankle = feet
+    outwards = points.X[15:18, 0, heel] - points.X[15:18, 0, ankle]
+    points.X[15:18, 0, heel] += by_m * outwards / np.linalg.norm(outwards, axis=-1, keepdims=True)
+    points.views[15:18, 0, heel, 3] = False
+    assert np.isnan(drop_implausible(BODY_25, points, TIME).X[..., 0]).sum() == lost

@@ -11,7 +11,7 @@ from triskel import Camera, InputError, JobError, Motion3D, Rig, project
 from triskel.projection import project_rig
 from triskel.skeleton import make_skeleton
 from triskel.tables import missing_points
-from triskel.viewer import overlay, render, report, scene, solids, summary, video, view, window
+from triskel.viewer import figures, overlay, render, report, scene, solids, summary, video, view, window
 
 STICK = make_skeleton("stick", ("A", "B", "C"), ((0, 1), (1, 2)), ((255, 0, 0), (0, 255, 0), (0, 0, 255)))
 
@@ -62,6 +62,29 @@ def test_rendering_is_reproducible_to_the_byte(picture):
     np.testing.assert_array_equal(picture[2], picture[3])
 
 
+def test_each_picture_is_of_its_own_frame_and_camera(picture):
+    """What is drawn once must not be of the frame, or through the camera, before."""
+    motion, rig = make_motion(), make_rig()
+    cameras = render.view_cameras(motion, rig, [0, 3], camera="orbit", size_wh=(320, 180))
+    pairs = [(0, 0), (3, 0), (3, 1), (0, 0)]
+    together = [*render.render_frames(motion, rig, [f for f, _ in pairs], [cameras[c] for _, c in pairs])]
+    for (frame, c), image in zip(pairs, together, strict=True):
+        alone = next(iter(render.render_frames(motion, rig, [frame], [cameras[c]])))
+        assert np.abs(image.astype(int) - alone).max() <= 40
+        assert (image != alone).any(axis=-1).mean() < 1e-3
+    assert (together[0] != together[1]).any(axis=-1).mean() > 0.002
+    assert (together[1] != together[2]).any(axis=-1).mean() > 0.002
+
+
+def test_the_view_moves_where_there_is_nobody(picture):
+    """Nothing in the scene has changed then, yet it is to be drawn anew."""
+    motion = make_motion(N=0)
+    cameras = [make_rig()[name] for name in ("left", "right")]
+    together = [*render.render_frames(motion, None, [0, 1, 2], [cameras[c] for c in (0, 1, 0)])]
+    np.testing.assert_array_equal(together[2], together[0])
+    assert (together[0] != together[1]).any(axis=-1).mean() > 0.001
+
+
 def test_rendered_video_has_every_frame_at_the_asked_size(picture, tmp_path):
     import av
 
@@ -94,9 +117,10 @@ def test_an_unknown_view_lists_the_known():
 
 def test_a_limb_with_a_missing_end_is_not_drawn_and_its_mesh_keeps_its_size():
     motion = make_motion()
-    full = solids.tubes(scene.skeleton_lines(motion, 0))
+    (body,) = figures.figures(motion)
+    full = solids.tubes(body.lines(0))
     motion.points.X[0, 0, 2] = np.nan
-    lines = scene.skeleton_lines(motion, 0)
+    lines = body.lines(0)
     assert np.isnan(lines.ends[1]).all()
     assert np.isfinite(lines.ends[0]).all()
     mesh = solids.tubes(lines)
@@ -112,9 +136,9 @@ def test_tubes_lie_at_their_radius_around_the_segment():
 
 def test_interpolated_joints_are_dimmer():
     motion = make_motion()
-    bright = scene.joint_colours(motion, 0)
+    bright = figures.joint_colours(motion, 0, np.arange(3))
     motion.gap[0, 0, 1] = True
-    assert scene.joint_colours(motion, 0)[0, 1].sum() < 0.6 * bright[0, 1].sum()
+    assert figures.joint_colours(motion, 0, np.arange(3))[0, 1].sum() < 0.6 * bright[0, 1].sum()
 
 
 def test_frustum_corners_project_to_the_image_corners():

@@ -1,12 +1,15 @@
 """`triskel sample` and `triskel weights`: what is fetched from packages, and weights that users bring."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triskel.commands.show import OUT, download_line, say, table
 from triskel.samples import SAMPLES, get_sample, is_installed, sample_folder
+
+if TYPE_CHECKING:
+    from triskel.detect2d import WholeBodyOptions
 
 sample = typer.Typer(no_args_is_help=True, help="Recorded samples to try triskel on.")
 weights = typer.Typer(no_args_is_help=True, help="Network weights: where they come from, licence, installed or not.")
@@ -105,3 +108,15 @@ def sample_home(name: str) -> Path:
         return sample_folder(name)
     with download_line(f"sample {name}"):
         return get_sample(name)
+
+
+def fetch_weights(model: str, parts: "WholeBodyOptions") -> None:
+    """Fetch what a detector needs and this machine lacks, one line each: a first run must not look stuck."""
+    from triskel.detect2d import weights_needed
+    from triskel.detect2d.weights import find_weights, get_weights
+
+    for name in weights_needed(model, parts):
+        one = find_weights(name)
+        if one.installed_bytes is None:
+            with download_line(f"{one.name} ({one.source}, {one.licence})"):
+                get_weights(name)

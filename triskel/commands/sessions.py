@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from triskel.commands.data import fetch_weights
 from triskel.commands.detection_options import (
     DeviceOption,
     FaceOption,
@@ -152,6 +153,7 @@ def process(
     )
     frames = FrameRange(first=frame_first, last=frame_last, step=frame_step)
     kept = people_options(people, max_reproj_px)
+    fetch_weights(model, how.parts)
     for path in sessions:
         with collected_warnings() as warnings:
             opened = pipeline.open_or_adopt(path)

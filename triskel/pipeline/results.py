@@ -18,6 +18,7 @@ from triskel.images import write_image_bgr
 from triskel.progress import Progress, silent
 from triskel.projection import project_rig
 from triskel.session import KEYPOINTS_2D_FILE, KEYPOINTS_3D_FILE, Session
+from triskel.whole_body import parts_of
 
 if TYPE_CHECKING:
     from triskel.triangulate import People3D
@@ -86,10 +87,12 @@ def write_results(
 
 def disagreeing_cameras(rig: Rig, people: "People3D") -> list[str]:
     """Name the cameras that fit the 3D result much worse than the rest; they may have moved since the calibration."""
-    X = people.motion.points.X
+    # The body alone: of hands and faces a camera shows another one now and then, or the wrong side.
+    body = parts_of(people.motion.skeleton)["body"]
+    X = people.motion.points.X[:, :, body]
     if not np.isfinite(X).any() or len(rig) < 3:
         return []
-    error = np.linalg.norm(project_rig(rig, X) - np.moveaxis(people.observed[..., :2], 1, 0), axis=-1)
+    error = np.linalg.norm(project_rig(rig, X) - np.moveaxis(people.observed[..., body, :2], 1, 0), axis=-1)
     medians = {
         camera.name: float(np.median(one[np.isfinite(one)]))
         for camera, one in zip(rig, error, strict=True)

@@ -52,7 +52,7 @@ def test_pck_is_that_of_a_direct_computation(truth_of, side):
     scores = score_hands(found, truth, WHOLE_BODY_135)
     for reach in (0.05, 0.1, 0.2, 0.3, 0.5):
         assert scores[side].pck.at(reach) == pytest.approx(slow_pck(truth, found, side, reach), abs=1e-12)
-    assert 0.3 < scores[side].pck.at(0.2) < 0.95
+    assert 0.1 < scores[side].pck.at(0.05) < 0.9  # neither all nor nothing, so that the comparison can fail
     assert (scores[side].pck.people, scores[side].found, scores[side].pck.unmeasured) == (3, 3, 0)
     both = np.average(
         [one.pck.at() for one in scores.values()], weights=[one.pck.labelled.sum() for one in scores.values()]

@@ -39,7 +39,7 @@ def annotated(id_, image_id, labels, **more):
         points = labels.get(name)
         fields[f"{name}_kpts"] = (np.zeros((len(joints), 3)) if points is None else points).ravel().tolist()
         fields[f"{name}_valid"] = points is not None
-    return annotation(id_, image_id, labels["keypoints"], **fields, bbox=[20.0, 0.0, 150.0, 200.0], **more)
+    return annotation(id_, image_id, labels["keypoints"], bbox=[20.0, 0.0, 150.0, 200.0], **(fields | more))
 
 
 def detected(people, scores=None, *, noise=0.0, seed=1):

@@ -30,7 +30,7 @@ def test_a_hand_that_was_seen_well_gives_the_next_box():
     tracker.update("cam01", {"right_hand": hand(300, 300)[None]})
     boxes, _ = boxes_of(tracker, bodies((310, 300)))
     assert np.allclose(boxes.centre, [[300, 340]])
-    assert np.allclose(boxes.side, 160)
+    assert np.allclose(boxes.side, 240)
     assert np.allclose(np.abs(boxes.angle_rad), np.pi)
 
 
@@ -57,7 +57,7 @@ def test_a_wrist_without_an_elbow_gets_the_old_box():
     tracker.update("cam01", {"right_hand": hand(300, 300)[None]})
     boxes, fresh = boxes_of(tracker, people)
     assert np.isnan(fresh.side).all()
-    assert np.allclose(boxes.side, 160)
+    assert np.allclose(boxes.side, 240)
 
 
 def test_a_hand_missing_for_a_frame_is_forgotten():
@@ -76,4 +76,4 @@ def test_only_points_seen_well_enough_make_the_box():
     one[20] = 700, 700, 0.2
     tracker = HandTracker()
     tracker.update("cam01", {"right_hand": one[None]})
-    assert np.allclose(boxes_of(tracker, bodies((300, 300)))[0].side, 160)
+    assert np.allclose(boxes_of(tracker, bodies((300, 300)))[0].side, 240)
