@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from triskel.detect2d.crop_networks import load_crop_network
 from triskel.detect2d.detector import Detector, Images, load_detector
@@ -17,16 +16,15 @@ from triskel.detect2d.options import DetectOptions
 from triskel.detect2d.parsing import ParseOptions
 from triskel.detect2d.parts import PartDetector, load_face_detector, load_hand_detector
 from triskel.detect2d.parts.placement import HandsAndFaces
-from triskel.detect2d.quality import QUALITIES, suited_quality, suited_whole_body
+from triskel.detect2d.quality import suited_quality, suited_whole_body
 from triskel.detect2d.single_person import BlazePose, can_be_reconciled, person_crops, reconcile, to_body_25
 from triskel.detect2d.weights import ALIASES, WEIGHTS, best_pose_weights
 from triskel.detect2d.whole_body_options import PAF_ALONE, WholeBodyOptions
 from triskel.errors import InputError
 from triskel.keypoints import People2D
+from triskel.session import Setting
 from triskel.skeleton import BODY_25, WHOLE_BODY_135, Skeleton
 from triskel.whole_body import parts_of
-
-_FEET = tuple(i for i, joint in enumerate(BODY_25.joints) if joint.endswith(("Toe", "Heel")))
 
 
 class WholeBodyDetector:
@@ -54,7 +52,11 @@ class WholeBodyDetector:
                 f"{detector.name} finds {detector.skeleton.name}, which has no shoulders, wrists and hips: the second "
                 "look, hands and faces need a network of bodies"
             )
-        for wanted, given, name in ((parts.refine, pose, "pose"), (parts.hands, hands, "hands"), (parts.face, face, "face")):
+        for wanted, given, name in (
+            (parts.refine, pose, "pose"),
+            (parts.hands, hands, "hands"),
+            (parts.face, face, "face"),
+        ):
             if wanted != (given is not None):
                 raise ValueError(f"{name} is {'wanted but not given' if wanted else 'given but not wanted'}")
         self.detector, self.parts, self.pose, self.hands, self.face = detector, parts, pose, hands, face
@@ -98,7 +100,7 @@ class WholeBodyDetector:
         """Return the body network's maps of each image, see `Detector.maps`."""
         return self.detector.maps(images_rgb)
 
-    def settings(self) -> dict[str, str | int | float | bool | None]:
+    def settings(self) -> dict[str, Setting]:
         """Return what is done with each person, in a few words a session's file can hold."""
         on = [part for part in ("body", "feet", "hands", "face") if getattr(self.parts, part)]
         return {
@@ -157,14 +159,13 @@ class WholeBodyDetector:
     def _wanted(self, people: People2D) -> People2D:
         """Return the people without the parts that are off, best first; nobody is left of whom nothing is."""
         keypoints = people.keypoints.copy()
-        if people.skeleton.joints[: len(BODY_25)] == BODY_25.joints:
-            body = [i for i in range(len(BODY_25)) if i not in _FEET]
-            keypoints[:, [*(() if self.parts.body else body), *(() if self.parts.feet else _FEET)]] = np.nan, np.nan, 0
-        least = self.options.least_joint_score
-        body_score = keypoints[:, parts_of(people.skeleton)["body"], 2]
-        weak = np.zeros(keypoints.shape[:2], bool)
-        weak[:, parts_of(people.skeleton)["body"]] = body_score < least
-        keypoints[weak] = np.nan, np.nan, 0
+        body = parts_of(people.skeleton)["body"]
+        off = np.zeros(keypoints.shape[:2], bool)
+        off[:, body] = keypoints[:, body, 2] < self.options.least_joint_score
+        feet = np.array([joint.endswith(("Toe", "Heel")) for joint in people.skeleton.joints[: len(body)]])
+        off[:, body[feet]] |= not self.parts.feet
+        off[:, body[~feet]] |= not self.parts.body
+        keypoints[off] = np.nan, np.nan, 0
         somebody = np.flatnonzero((keypoints[..., 2] > 0).any(axis=-1))
         order = somebody[np.argsort(-people.scores[somebody], kind="stable")]
         return replace(people, keypoints=keypoints).take(order)
@@ -207,8 +208,8 @@ def load_whole_body(
     """
     quality = suited_quality(model)
     if options is None:
-        options = QUALITIES[quality].detect_options() if quality else DetectOptions()
-    parts = suited_whole_body(model) if parts is None else parts
+        options = quality.detect_options() if quality else DetectOptions()
+    parts = suited_whole_body(model, quality=quality) if parts is None else parts
     detector = load_detector(model, options=options)
     device = str(detector.device)
     common = {"runtime": parts.runtime, "device": device, "threads": options.threads}

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import av
 import cv2
@@ -11,12 +12,13 @@ import torch
 from torch.nn import functional
 
 from triskel import InputError, save_rig
-from triskel.commands.detect import detect_options
+from triskel.commands.detection_options import detection
 from triskel.commands.measure import ring
-from triskel.detect2d import DetectOptions, Detector, suited_parse
+from triskel.detect2d import PAF_ALONE, DetectOptions, Detector, WholeBodyDetector, suited_parse
 from triskel.detect2d.layout import layout_of
 from triskel.detect2d.networks import build_network
 from triskel.detect2d.parsing import MAXIMISE_POSITIVES
+from triskel.detect2d.quality import QUALITIES, RECORDING, suited_whole_body
 from triskel.detect2d.weights import save_network
 from triskel.motion import Detections2D
 from triskel.pipeline.frames import FrameRange
@@ -52,7 +54,8 @@ class Blobs(torch.nn.Module):
 
 @pytest.fixture
 def blobs():
-    return Detector(Blobs(), layout_of(COCO_18), DetectOptions(precision="float32", device="cpu", net_size=(432, 368)))
+    options = DetectOptions(precision="float32", device="cpu", net_size=(432, 368))
+    return WholeBodyDetector(Detector(Blobs(), layout_of(COCO_18), options), PAF_ALONE)
 
 
 def picture(shift=0.0):
@@ -287,7 +290,9 @@ def test_somebody_seen_in_every_few_sets_keeps_the_identity_and_is_nowhere_else(
         ("--precision", "int4"), ("--device", "abacus"), ("--device", "cpu,abacus"), ("--threads", "0"),
         ("--method", "magic"), ("--people-max", "-1"), ("--keep-threshold", "2"), ("--render-threshold", "-1"),
         ("--frame-first", "1"), ("--frame-step", "0"), ("--frame-first", "5", "--frame-last", "4"),
-        ("--keypoint-scale", "inches"), ("--model", "nothing-like-it"), ("--model", "gone.safetensors"),
+        ("--keypoint-scale", "inches"), ("--quality", "superb"), ("--hand-keep-threshold", "2"), ("--hand-scales", "0"),
+        ("--face-render-threshold", "-1"), ("--no-body", "--no-feet"),
+        ("--hands", "--hand-model", "foot"), ("--model", "nothing-like-it"), ("--model", "gone.safetensors"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -346,21 +351,47 @@ def test_options_of_pictures_are_refused_for_a_session(run, session, monkeypatch
 
 
 def test_the_defaults_of_the_command_are_those_of_the_library():
-    options = detect_options()
-    assert options.parse == suited_parse("body")
-    assert DetectOptions(parse=options.parse) == options
+    how = detection()
+    assert how.options == replace(QUALITIES["balanced"].detect_options(), parse=suited_parse("body"))
+    assert how.parts == suited_whole_body("body")
+    recording = detection(recording=True)
+    assert recording.options == replace(RECORDING.detect_options(), parse=suited_parse("body"))
+    assert recording.parts == suited_whole_body("body", quality=RECORDING)
+
+
+def test_another_network_runs_alone_unless_told_otherwise():
+    how = detection(model="body_25")
+    assert how.options == DetectOptions(parse=suited_parse("body_25"))
+    assert (how.parts.refine, how.parts.hands, how.parts.face) == (False, False, False)
+    assert detection(model="body_25", hands=True).parts.hands
+
+
+@pytest.mark.parametrize("name", QUALITIES)
+def test_a_preset_sets_size_scales_and_second_look_and_an_option_changes_one_thing_of_it(name):
+    preset = QUALITIES[name]
+    how = detection(quality=name)
+    assert (how.options.short_side, how.options.scales, how.options.mirror) == (
+        preset.short_side,
+        preset.scales,
+        preset.mirror,
+    )
+    assert (how.parts.pose_model, how.parts.passes) == (preset.pose_model, preset.passes)
+    assert detection(quality=name, scales="0.9").options == replace(how.options, scales=(0.9,))
+    assert detection(quality=name, net_size="200").options == replace(how.options, short_side=200)
+    assert detection(quality=name, mirror=not preset.mirror).options == replace(how.options, mirror=not preset.mirror)
+    assert not detection(quality=name, face=False).parts.face
 
 
 def test_options_of_the_command_become_those_of_the_detector():
-    options = detect_options(
+    options = detection(
         model="body_25", net_size="656x368", scales="0.7,1", rotations="0,180", mirror=False, device="cuda:0,cuda:1",
         maximise_positives=True, people_max=4, method="bipartite",
-    )  # fmt: skip
+    ).options  # fmt: skip
     assert (options.net_size, options.scales, options.rotations_deg) == ((656, 368), (0.7, 1.0), (0.0, 180.0))
     assert options.devices == ("cuda:0", "cuda:1")
     assert options.parse.peak_threshold == MAXIMISE_POSITIVES.peak_threshold
     assert (options.parse.most_people, options.parse.method) == (4, "bipartite")
-    assert detect_options(net_size="368").short_side == 368
+    assert detection(net_size="368").options.short_side == 368
 
 
 @pytest.mark.parametrize(

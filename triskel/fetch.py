@@ -268,7 +268,7 @@ class _Failed(NamedTuple):
 
 
 def _run(command: list[str], folder: Path, progress: Progress | None) -> _Failed | None:
-    """Run a program that saves into `folder`, its temporary files there too; return how it failed, None if it did not."""
+    """Run a program that saves into `folder`, as its temporary files; return how it failed, None if it did not."""
     work = folder / "tmp"
     work.mkdir()
     environment = os.environ | {"TMPDIR": str(work), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}

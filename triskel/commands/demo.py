@@ -25,12 +25,13 @@ def demo(
     """Reconstruct a recorded sample in 3D: fetches it and the network on first use, then works offline."""
     from triskel import pipeline
     from triskel.detect2d import suited_whole_body
+    from triskel.detect2d.quality import RECORDING
 
     if sample not in PEOPLE:
         raise InputError(f"no demo for sample {sample!r}; there are {', '.join(PEOPLE)}")
     out = out or Path("demo-output") / sample
     source = sample_home(sample)
-    fetch_weights("body", suited_whole_body("body"))
+    fetch_weights("body", suited_whole_body("body", quality=RECORDING))
     started = time.perf_counter()
     with collected_warnings() as warnings:
         session = _session(out, source, sample)

@@ -96,8 +96,10 @@ def detect(
     from triskel.pipeline.picture_files import PictureOutputs
     from triskel.pipeline.pictures import kind_of
 
+    kind = kind_of(target)
     how = detection(
         model=model,
+        recording=kind == "session",
         quality=quality,
         refine=refine,
         body=body,
@@ -131,7 +133,7 @@ def detect(
         hand_render_threshold=hand_render_threshold,
         face_render_threshold=face_render_threshold,
     )
-    if kind_of(target) != "session":
+    if kind != "session":
         _detect_pictures(target, out or Path(f"{target.resolve().stem}-detections"), model, how, outputs, frames)
         return
     if out is not None or heatmaps or part_candidates or coco_json or keypoint_scale != "source":

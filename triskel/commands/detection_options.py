@@ -2,14 +2,17 @@
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeVar
 
 import typer
 
 from triskel.errors import InputError
 
 if TYPE_CHECKING:
-    from triskel.detect2d import DetectOptions, WholeBodyOptions
+    from triskel.detect2d import DetectOptions, ParseOptions, Quality, WholeBodyOptions
+
+Name = TypeVar("Name", bound=str)
+PRECISIONS: tuple[Literal["auto", "float32", "bfloat16"], ...] = ("auto", "float32", "bfloat16")
 
 _SWITCHES = "Parts"
 
@@ -19,8 +22,8 @@ ModelOption = Annotated[
 QualityOption = Annotated[
     str | None,
     typer.Option(
-        help="fast, balanced or best: size, scales and second look together, measured in docs/quality.md. "
-        "balanced by default; the options below change one thing of it."
+        help="fast, balanced or best: size, scales and second look together, measured in docs/quality.md. Pictures "
+        "get balanced, a session one scale and the better second look; the options below change one thing of it.",
     ),
 ]
 NetSizeOption = Annotated[
@@ -106,6 +109,7 @@ class Detection(NamedTuple):
 def detection(
     *,
     model: str = "body",
+    recording: bool = False,
     quality: str | None = None,
     refine: bool | None = None,
     body: bool = True,
@@ -137,12 +141,12 @@ def detection(
     from triskel.detect2d import suited_whole_body
     from triskel.detect2d.quality import suited_quality
 
-    chosen = suited_quality(model) if quality is None else quality
+    chosen = suited_quality(model, recording=recording) if quality is None else _quality(quality)
     options = _body_network(chosen, net_size, scales, mirror)
     options = replace(
         options,
         rotations_deg=_numbers("--rotations", rotations, "0,90,180,270"),
-        precision=_one_of("--precision", precision, ("auto", "float32", "bfloat16")),  # type: ignore[arg-type]
+        precision=_one_of("--precision", precision, PRECISIONS),
         devices=tuple(name.strip() for name in device.split(",")) if device else (),
         threads=threads,
         parse=_parse(model, maximise_positives, people_max, method),
@@ -165,16 +169,19 @@ def detection(
     return Detection(options, parts)
 
 
+def _quality(name: str) -> "Quality":
+    from triskel.detect2d.quality import QUALITIES, QUALITY_NAMES
+
+    return QUALITIES[_one_of("--quality", name, QUALITY_NAMES)]
+
+
 def _body_network(
-    quality: str | None, net_size: str | None, scales: str | None, mirror: bool | None
+    quality: "Quality | None", net_size: str | None, scales: str | None, mirror: bool | None
 ) -> "DetectOptions":
     """Return the preset of the body network, with what was asked for besides it."""
     from triskel.detect2d import DetectOptions
-    from triskel.detect2d.quality import QUALITIES, QUALITY_NAMES
 
-    if quality is not None:
-        _one_of("--quality", quality, QUALITY_NAMES)
-    options = DetectOptions() if quality is None else QUALITIES[quality].detect_options()  # type: ignore[index] # checked
+    options = DetectOptions() if quality is None else quality.detect_options()
     if net_size is not None:
         short_side, box = _net_size(net_size)
         options = replace(options, short_side=short_side or options.short_side, net_size=box)
@@ -183,22 +190,22 @@ def _body_network(
     return options if mirror is None else replace(options, mirror=mirror)
 
 
-def _parse(model: str, maximise_positives: bool, people_max: int, method: str):  # noqa: ANN202
+def _parse(model: str, maximise_positives: bool, people_max: int, method: str) -> "ParseOptions":
     from triskel.detect2d import suited_parse
     from triskel.detect2d.parsing import MAXIMISE_POSITIVES, METHODS
 
-    _one_of("--method", method, METHODS)
     if people_max < 0:
         raise InputError(f"--people-max is 0 (all) or more, got {people_max}")
     parse = MAXIMISE_POSITIVES if maximise_positives else suited_parse(model)
-    return replace(parse, most_people=people_max or None, method=method)
+    return replace(parse, most_people=people_max or None, method=_one_of("--method", method, tuple(METHODS)))
 
 
-def _one_of(option: str, given: str, known: "tuple[str, ...] | dict[str, object]") -> str:
-    if given not in known:
-        names = list(known)
-        raise InputError(f"{option} is {', '.join(names[:-1])} or {names[-1]}, got {given!r}")
-    return given
+def _one_of(option: str, given: str, known: tuple[Name, ...]) -> Name:
+    """Return the known name that was given."""
+    for name in known:
+        if name == given:
+            return name
+    raise InputError(f"{option} is {', '.join(known[:-1])} or {known[-1]}, got {given!r}")
 
 
 def _net_size(text: str) -> tuple[int | None, tuple[int, int] | None]:

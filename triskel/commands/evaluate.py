@@ -1,6 +1,6 @@
 """`triskel evaluate`: how good a model is on labelled images."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,6 +48,9 @@ def evaluate(
     quality: Annotated[
         list[str] | None, typer.Option(help="fast, balanced or best; repeat it for settings side by side.")
     ] = None,
+    network_alone: Annotated[
+        bool, typer.Option("--network-alone", help="Also score each setting without second look, hands and face.")
+    ] = False,
     refine: RefineOption = None,
     feet: FeetOption = True,
     hands: HandsOption = None,
@@ -101,6 +104,8 @@ def evaluate(
         "maximise_positives": maximise_positives,
     }
     settings = _settings(quality or [], scales or [], method or ["greedy"], options)
+    if network_alone:
+        settings = {name: how for both in map(_with_alone, settings.items()) for name, how in both}
     check_folder(out or Path("evaluation"))
     read = read_dataset(dataset, images, first=first)
     detectors = [(name, load_whole_body(model, options=how.options, parts=how.parts)) for name, how in settings.items()]
@@ -143,7 +148,7 @@ def _settings(
     from triskel.detect2d.quality import suited_quality
 
     suited = suited_quality(options["model"])
-    presets: list[str | None] = [*qualities] or [suited]
+    presets: list[str | None] = [*qualities] or ["balanced" if suited else None]
     factors: list[str | None] = [*scales] or ([None] if qualities or suited else ["1", "0.7,1,1.3"])
     wanted = list(product(presets, factors, methods))
     made = [detection(quality=preset, scales=given, method=one, **options) for preset, given, one in wanted]
@@ -165,6 +170,13 @@ def _settings(
             words.append(one)
         named[", ".join(words)] = how
     return named
+
+
+def _with_alone(setting: tuple[str, Detection]) -> list[tuple[str, Detection]]:
+    """Return a setting, and after it the same without anything but the body network."""
+    name, how = setting
+    alone = replace(how.parts, refine=False, hands=False, face=False)
+    return [setting, (f"{name}, network alone", how._replace(parts=alone))]
 
 
 def _show(evaluation: "Evaluation") -> None:

@@ -137,6 +137,7 @@ def process(
 
     how = detection(
         model=model,
+        recording=True,
         quality=quality,
         refine=refine,
         feet=feet,

@@ -144,19 +144,19 @@ def write_coco_json(path: Path, names: Sequence[str], people: Sequence[People2D]
     write_coco_wholebody(path, zip(made_up, people, strict=True), file_names=made_up)
 
 
-def draw_overlay(
-    found: Found,
-    threshold: float,
-    *,
-    hand_threshold: float = PictureOutputs.hand_render_threshold,
-    face_threshold: float = PictureOutputs.face_render_threshold,
-) -> Picture:
+def draw_overlay(found: Found, outputs: PictureOutputs) -> Picture:
     """Return a copy of the picture with the people drawn in, without joints below the score of their part."""
     from triskel.viewer import draw_people
 
     image = found.image_rgb.copy()
     keypoints = found.people.keypoints.copy()
-    least = {"body": threshold, "face": face_threshold, "left_hand": hand_threshold, "right_hand": hand_threshold}
+    hand = outputs.hand_render_threshold
+    least = {
+        "body": outputs.render_threshold,
+        "left_hand": hand,
+        "right_hand": hand,
+        "face": outputs.face_render_threshold,
+    }
     for part, joints in parts_of(found.people.skeleton).items():
         unsure = np.zeros(keypoints.shape[:2], dtype=bool)
         unsure[:, joints] = keypoints[:, joints, 2] < least[part]

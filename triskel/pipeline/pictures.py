@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -13,8 +13,17 @@ import numpy as np
 from triskel.errors import InputError
 from triskel.files import check_folder
 from triskel.images import read_image_bgr
+from triskel.keypoints import People2D
 from triskel.pipeline.frames import ALL_FRAMES, FrameRange
-from triskel.pipeline.picture_files import Found, Picture, PictureOutputs, draw_overlay, write_found, write_picture
+from triskel.pipeline.picture_files import (
+    Found,
+    Picture,
+    PictureOutputs,
+    draw_overlay,
+    write_coco_json,
+    write_found,
+    write_picture,
+)
 from triskel.progress import Progress, silent
 from triskel.session import SESSION_FILE, VIDEOS
 
@@ -28,6 +37,9 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".p
 BATCH = 8
 """Pictures that go into the network at once; more keeps a large GPU busier, and holds more of them in memory."""
 
+COCO_RESULTS = "coco_results.json"
+"""The one file that holds the people of all pictures, where it is asked for."""
+
 DEFAULT_FPS = 30.0
 """Rate of an overlay where the video does not say its own."""
 
@@ -37,6 +49,22 @@ class Written(NamedTuple):
 
     pictures: int
     people: int
+
+
+@dataclass
+class Everybody:
+    """The people of all pictures: their number, and where one file holds them all, themselves."""
+
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+    kept: list[People2D] = field(default_factory=list)
+
+    def add(self, name: str, people: People2D, *, keep: bool) -> None:
+        """Count the people of one picture, and keep them if they are to be written at the end."""
+        self.count += len(people)
+        if keep:
+            self.names.append(name)
+            self.kept.append(people)
 
 
 def kind_of(target: Path) -> Literal["session", "images", "video"]:
@@ -156,15 +184,17 @@ def detect_pictures(
 def _detect_images(
     job: PictureJob, detector: "WholeBodyDetector", outputs: PictureOutputs, progress: Progress
 ) -> Written:
-    names, people = _names(job.images), 0
+    names, people = _names(job.images), Everybody()
     for start in range(0, len(job.images), BATCH):
         batch = job.images[start : start + BATCH]
         for path, found in zip(batch, _look([read_image(path) for path in batch], detector, outputs), strict=True):
             write_found(job.out, names[path], found, outputs.keypoint_scale)
-            write_picture(job.out / f"{names[path]}_overlay.jpg", draw_overlay(found, outputs.render_threshold))
-            people += len(found.people)
+            write_picture(job.out / f"{names[path]}_overlay.jpg", draw_overlay(found, outputs))
+            people.add(path.name, found.people, keep=outputs.coco_json)
         progress("detect", start + len(batch), len(job.images))
-    return Written(len(job.images), people)
+    if outputs.coco_json:
+        write_coco_json(job.out / COCO_RESULTS, people.names, people.kept)
+    return Written(len(job.images), people.count)
 
 
 def _detect_video(
@@ -173,21 +203,23 @@ def _detect_video(
     from triskel.capture import read_frames
     from triskel.viewer import write_video
 
-    wanted, name, people = job.wanted, job.target.stem, 0
+    wanted, name, people = job.wanted, job.target.stem, Everybody()
 
     def overlays() -> Iterator[Picture]:
-        nonlocal people
         chosen = iter(islice(read_frames(job.target), wanted.start, wanted.stop, wanted.step))
         done = 0
         while images := list(islice(chosen, BATCH)):
             for number, found in zip(wanted[done:], _look(images, detector, outputs, stream=name), strict=False):
                 write_found(job.out, f"{name}_{number:012d}", found, outputs.keypoint_scale)
-                people += len(found.people)
-                yield draw_overlay(found, outputs.render_threshold)
+                people.add(str(number), found.people, keep=outputs.coco_json)
+                yield draw_overlay(found, outputs)
             done += len(images)
             progress("detect", done, len(wanted))
 
-    return Written(write_video(job.out / f"{name}_overlay.mp4", overlays(), fps=job.fps, crf=21), people)
+    frames = write_video(job.out / f"{name}_overlay.mp4", overlays(), fps=job.fps, crf=21)
+    if outputs.coco_json:
+        write_coco_json(job.out / COCO_RESULTS, people.names, people.kept)
+    return Written(frames, people.count)
 
 
 def read_image(path: Path, *, quick: bool = False) -> Picture:

@@ -161,12 +161,16 @@ def detect(
         JobError: the network's weights cannot be fetched.
     """
     from triskel.capture import read_sets
-    from triskel.detect2d import load_whole_body
+    from triskel.detect2d import load_whole_body, suited_whole_body
+    from triskel.detect2d.quality import suited_quality
 
     videos = session.video_paths()
     _, index = session.frames()
     chosen = frames.of(len(index), str(session.path))
-    detector = load_whole_body(model, options=options, parts=parts)
+    preset = suited_quality(model, recording=True)
+    if options is None and preset is not None:
+        options = preset.detect_options()
+    detector = load_whole_body(model, options=options, parts=parts or suited_whole_body(model, quality=preset))
     started = time.perf_counter()
     keypoints: list[list[People2D | None]] = [[None] * len(session.cameras) for _ in index]
     sets = read_sets(videos, index[chosen.start : chosen.stop : chosen.step])
@@ -182,7 +186,7 @@ def detect(
 def _detect_settings(detector: "WholeBodyDetector", frames: FrameRange) -> dict[str, Setting]:
     """Return how a detector ran, for `session.yaml`."""
     options, parse = detector.options, detector.parse
-    return detector.settings() | {
+    settings: dict[str, Setting] = {
         "network": detector.name,
         "short_side": options.short_side if options.net_size is None else None,
         "net_size": None if options.net_size is None else list(options.net_size),
@@ -200,6 +204,7 @@ def _detect_settings(detector: "WholeBodyDetector", frames: FrameRange) -> dict[
         "frame_last": frames.last,
         "frame_step": frames.step,
     }
+    return settings | detector.settings()
 
 
 def import_detections(
