@@ -131,9 +131,8 @@ def refine(xy: NDArray[np.float64], heatmaps: NDArray[np.float32], size: int) ->
     """
     B, h, _, K = heatmaps.shape
     cell, reach = size / h, WINDOW // 2
-    at = np.floor(np.nan_to_num(xy) / cell)
-    inside = ((at >= 0) & (at < h)).all(axis=-1)
-    column, row = np.moveaxis(np.where(inside[..., None], at, 0).astype(int), -1, 0)
+    inside = ((xy >= 0) & (xy < size)).all(axis=-1)
+    column, row = np.moveaxis(np.where(inside[..., None], xy // cell, 0).astype(int), -1, 0)
     padded = np.pad(heatmaps, ((0, 0), (reach, reach), (reach, reach), (0, 0)), constant_values=-np.inf)
     steps = np.arange(WINDOW)
     b, k = np.arange(B)[:, None, None, None], np.arange(K)[None, :, None, None]
