@@ -4,27 +4,34 @@ The order is the paper's: hands and faces are looked for where the body says the
 of the body network, grows with the number of people.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from triskel.detect2d.crop_networks import load_crop_network
+from triskel.detect2d.crop_networks import CropNetwork, load_crop_network
 from triskel.detect2d.detector import Detector, Images, load_detector
 from triskel.detect2d.heatmaps import HeatMaps
 from triskel.detect2d.options import DetectOptions
 from triskel.detect2d.parsing import ParseOptions
-from triskel.detect2d.parts import PartDetector, load_face_detector, load_hand_detector
-from triskel.detect2d.parts.placement import HandsAndFaces
-from triskel.detect2d.quality import suited_quality, suited_whole_body
-from triskel.detect2d.single_person import BlazePose, can_be_reconciled, person_crops, reconcile, to_body_25
+from triskel.detect2d.parts import PartBoxes, PartDetector, face_boxes, load_face_detector, load_hand_detector
+from triskel.detect2d.parts.placement import Boxes, HandsAndFaces
+from triskel.detect2d.quality import QUALITIES, Quality, QualityName, suited_quality, suited_whole_body
+from triskel.detect2d.single_person import BlazePose, can_be_reconciled, person_crops, reconcile, to_body_25, unlike
 from triskel.detect2d.weights import ALIASES, WEIGHTS, best_pose_weights
 from triskel.detect2d.whole_body_options import PAF_ALONE, WholeBodyOptions
-from triskel.errors import InputError
+from triskel.errors import InputError, JobError
 from triskel.keypoints import People2D
 from triskel.session import Setting
 from triskel.skeleton import BODY_25, WHOLE_BODY_135, Skeleton
 from triskel.whole_body import parts_of
+
+log = logging.getLogger(__name__)
+
+LIGHTER_POSE = "blazepose_full"
 
 
 class WholeBodyDetector:
@@ -102,14 +109,22 @@ class WholeBodyDetector:
 
     def settings(self) -> dict[str, Setting]:
         """Return what is done with each person, in a few words a session's file can hold."""
-        on = [part for part in ("body", "feet", "hands", "face") if getattr(self.parts, part)]
-        return {
-            "parts": ",".join(on),
-            "second_look": self.pose.network.name if self.pose else None,
-            "passes": self.parts.passes if self.pose else None,
-            "hand_model": self.parts.hand_model if self.hands else None,
-            "face_model": self.parts.face_model if self.face else None,
-        }
+        parts = self.parts
+        on = [part for part in ("body", "feet", "hands", "face") if getattr(parts, part)]
+        settings: dict[str, Setting] = {"parts": ",".join(on)}
+        if self.pose is not None:
+            runtime = type(self.pose.network).__name__.removesuffix("Network").lower()
+            settings |= {"second_look": self.pose.network.name, "passes": parts.passes, "runtime": runtime}
+        if self.hands is not None:
+            settings |= {
+                "hand_model": parts.hand_model,
+                "hand_scales": parts.hand_scales,
+                "track_hands": parts.track_hands,
+                "least_hand_score": parts.least_hand_score,
+            }
+        if self.face is not None:
+            settings |= {"face_model": parts.face_model, "least_face_score": parts.least_face_score}
+        return settings
 
     def __call__(
         self,
@@ -132,15 +147,46 @@ class WholeBodyDetector:
         Raises:
             InputError: an image has another shape or type.
             JobError: the device's memory is too small.
+            ValueError: there are not as many streams as images.
         """
-        people = self.detector(images_rgb, maps=maps)
+        if streams is not None and len(streams) != len(images_rgb):
+            raise ValueError(f"there are {len(images_rgb)} images but {len(streams)} streams")
+        found = self.detector(images_rgb, maps=maps)
+        people = found
         if self.parts.refine or self.parts.hands or self.parts.face:
-            people = [to_body_25(one) for one in people]
+            people = [to_body_25(one) for one in found]
+        boxes = [_boxes_of_heads(one) for one in found]
         if self.pose is not None:
             people = self._second_look(self.pose, images_rgb, people)
+            kept = [unlike(one) for one in people]
+            people = [one.take(index) for one, index in zip(people, kept, strict=True)]
+            boxes = [_take(one, index) for one, index in zip(boxes, kept, strict=True)]
         if self.parts.hands or self.parts.face:
-            people = self._placed(images_rgb, [_as_whole_body(one) for one in people], streams)
+            people = self.add_hands_and_faces(images_rgb, people, streams=streams, boxes=boxes)
         return [self._wanted(one) for one in people]
+
+    def add_hands_and_faces(
+        self,
+        images_rgb: Images,
+        people: Sequence[People2D],
+        *,
+        streams: Sequence[str] | None = None,
+        boxes: Sequence[Boxes] | None = None,
+    ) -> list[People2D]:
+        """Look for the hands and faces of people who are known already, where their bodies, or boxes, say.
+
+        Args:
+            images_rgb: (H, W, 3) uint8 RGB each.
+            people: one entry an image, in BODY_25 or WHOLE_BODY_135.
+            streams: see `__call__`.
+            boxes: of each image by part (`left_hand`, `right_hand`, `face`), one a person, in place of those out of
+                the body: of a 3D model, for instance, that knows where a hand is which this camera hardly sees. NaN
+                leaves a box to the body.
+
+        Returns:
+            The same people in the same order, in WHOLE_BODY_135.
+        """
+        return self._placed(images_rgb, [_as_whole_body(one) for one in people], streams=streams, boxes=boxes)
 
     def _second_look(self, pose: BlazePose, images_rgb: Images, people: list[People2D]) -> list[People2D]:
         """Return the people with the joints of the network for one person, where it agrees."""
@@ -172,11 +218,22 @@ class WholeBodyDetector:
 
 
 def _as_whole_body(people: People2D) -> People2D:
-    """Return people of BODY_25 with room for hands and face, which are missing."""
+    """Return people with room for hands and face, which are missing where they were in BODY_25."""
+    if people.skeleton is WHOLE_BODY_135:
+        return people
     keypoints = np.full((len(people), len(WHOLE_BODY_135), 3), np.nan)
     keypoints[..., 2] = 0
     keypoints[:, : len(BODY_25)] = people.keypoints
     return People2D(WHOLE_BODY_135, keypoints, people.scores)
+
+
+def _boxes_of_heads(people: People2D) -> Boxes:
+    """Return the faces' boxes of a network that knows the top of the head: BODY_25 has no joint for it."""
+    return {"face": face_boxes(people.keypoints, people.skeleton)} if "Head" in people.skeleton.joints else {}
+
+
+def _take(boxes: Boxes, index: NDArray[np.intp]) -> Boxes:
+    return {part: PartBoxes(*(values[index] for values in one)) for part, one in boxes.items()}
 
 
 def weights_needed(model: str, parts: WholeBodyOptions) -> tuple[str, ...]:
@@ -190,8 +247,31 @@ def weights_needed(model: str, parts: WholeBodyOptions) -> tuple[str, ...]:
     return tuple(name for name in names if name in WEIGHTS)
 
 
+def _preset(name: str) -> Quality:
+    for known, preset in QUALITIES.items():
+        if known == name:
+            return preset
+    raise InputError(f"quality is {', '.join(QUALITIES)}, got {name!r}")
+
+
+def _load_pose(name: str, common: dict[str, Any]) -> CropNetwork:
+    """Load the network for one person; without a connection the better one is done without."""
+    wanted = best_pose_weights() if name == "auto" else name
+    try:
+        return load_crop_network(wanted, **common)
+    except JobError as error:
+        if name != "auto" or wanted == LIGHTER_POSE:
+            raise
+        log.warning("%s; taking %s, which finds a little less", error, LIGHTER_POSE)
+        return load_crop_network(LIGHTER_POSE, **common)
+
+
 def load_whole_body(
-    model: str = "body", *, options: DetectOptions | None = None, parts: WholeBodyOptions | None = None
+    model: str = "body",
+    *,
+    quality: QualityName | None = None,
+    options: DetectOptions | None = None,
+    parts: WholeBodyOptions | None = None,
 ) -> WholeBodyDetector:
     """Load a detector of whole people; published weights are fetched on first use.
 
@@ -199,24 +279,28 @@ def load_whole_body(
 
     Args:
         model: the body network: `body`, the name of published or imported weights, or a .safetensors file.
-        options: how it runs; None takes the preset `balanced` for `body`, and `DetectOptions()` for others.
+        quality: a preset, `fast`, `balanced` or `best`, for what `options` and `parts` do not say; None takes `balanced`
+            for `body`, and `DetectOptions()` for other networks.
+        options: how the body network runs.
         parts: what is done with each person; None takes `suited_whole_body` of the model.
 
     Raises:
         InputError: nothing is called that, a file is damaged, or what is asked for cannot be found with it.
         JobError: weights cannot be fetched.
     """
-    quality = suited_quality(model)
+    preset = suited_quality(model) if quality is None else _preset(quality)
     if options is None:
-        options = quality.detect_options() if quality else DetectOptions()
-    parts = suited_whole_body(model, quality=quality) if parts is None else parts
+        options = preset.detect_options() if preset else DetectOptions()
+    parts = suited_whole_body(model, quality=preset) if parts is None else parts
     detector = load_detector(model, options=options)
     device = str(detector.device)
-    common = {"runtime": parts.runtime, "device": device, "threads": options.threads}
-    pose = None
-    if parts.refine:
-        name = best_pose_weights() if parts.pose_model == "auto" else parts.pose_model
-        pose = BlazePose(load_crop_network(name, **common))  # type: ignore[arg-type]
-    hands = load_hand_detector(parts.hand_model, scales=parts.hand_scales, **common) if parts.hands else None  # type: ignore[arg-type]
-    face = load_face_detector(parts.face_model, **common) if parts.face else None  # type: ignore[arg-type]
+    common: dict[str, Any] = {
+        "runtime": parts.runtime,
+        "device": device,
+        "threads": options.threads,
+        "precision": options.precision,
+    }
+    pose = BlazePose(_load_pose(parts.pose_model, common)) if parts.refine else None
+    hands = load_hand_detector(parts.hand_model, scales=parts.hand_scales, **common) if parts.hands else None
+    face = load_face_detector(parts.face_model, **common) if parts.face else None
     return WholeBodyDetector(detector, parts, pose=pose, hands=hands, face=face)

@@ -21,13 +21,15 @@ class WholeBodyOptions:
         face: look for the face.
         refine: look at each person again with a network for one person, which also gives the feet.
         pose_model: that network; `auto` takes `blazepose_heavy` where it is at hand or can be fetched.
-        passes: how often it looks at each person.
+        passes: how often it looks at each person, 1 or 2.
         hand_model: `mediapipe_hand`, `hand` (OpenPose's weights, imported), or a .safetensors file of HAND_21.
         face_model: `mediapipe_face`, `face` (OpenPose's weights, imported), or a .safetensors file of FACE_70.
         hand_scales: sizes of the box tried for each hand by a heat-map network; the best 6, for six times the time.
+            `mediapipe_hand`, which looks twice, takes one.
         track_hands: in videos, let a hand that was seen well give the next frame's box.
-        least_hand_score: hand points below it count as missing.
-        least_face_score: face points below it count as missing.
+        least_hand_score: hand points below it count as missing. `mediapipe_hand` has one score for all points of a
+            hand, lower towards the picture's border: how sure it is of a hand, and of this one.
+        least_face_score: face points below it count as missing; likewise one score a face.
         runtime: what the published networks run on; see `triskel.detect2d.crop_networks`.
     """
 
@@ -52,7 +54,11 @@ class WholeBodyOptions:
         for name in ("least_hand_score", "least_face_score"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is 0 to 1, got {getattr(self, name)}")
-        for name, most in (("passes", 4), ("hand_scales", 20)):
+        if self.hands and self.hand_model == "mediapipe_hand" and self.hand_scales > 1:
+            raise InputError(
+                f"hand_scales are for heat-map networks of hands; mediapipe_hand takes 1, got {self.hand_scales}"
+            )
+        for name, most in (("passes", 2), ("hand_scales", 20)):
             if not 1 <= getattr(self, name) <= most:
                 raise InputError(f"{name} is 1 to {most}, got {getattr(self, name)}")
 

@@ -340,8 +340,16 @@ def test_results_do_not_go_among_the_images_nor_into_a_file(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [("--heatmaps",), ("--part-candidates",), ("--keypoint-scale", "unit"), ("--out", "x")]
-)
+    "options",
+    [
+        ("--heatmaps",),
+        ("--part-candidates",),
+        ("--keypoint-scale", "unit"),
+        ("--out", "x"),
+        ("--coco-json",),
+        ("--no-body",),
+    ],
+)  # fmt: skip
 def test_options_of_pictures_are_refused_for_a_session(run, session, monkeypatch, tmp_path, options):
     monkeypatch.chdir(tmp_path)
     status, _, err = run("detect", session, *options)

@@ -41,6 +41,16 @@ PIP_OPTIONS = [
     "15",
 ]
 
+# By its own defaults npm tries three times, with pauses of more than a minute in all. Its errors have to be printed.
+NPM_OPTIONS = [
+    "--ignore-scripts",
+    "--no-update-notifier",
+    "--loglevel=error",
+    "--fetch-retries=1",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=5000",
+]
+
 POLL_S = 0.2
 OFFLINE = re.compile(r"^WARNING: Retrying|^ERROR: .*(connection|timed out|Max retries)", re.IGNORECASE)
 
@@ -142,16 +152,15 @@ def fetch_npm(package: str, version: str, *, sha256: str, progress: Progress | N
                 f"cannot fetch {package} {version}: there is no npm on this machine; download the package's archive on "
                 "another machine and pass it with --file"
             )
-        options = ["--ignore-scripts", "--no-update-notifier", "--no-audit", "--no-fund", f"--cache={folder / 'npm'}"]
-        command = [npm, "pack", f"{package}@{version}", *options, f"--pack-destination={folder}", "--silent"]
-        failed = _run(command, folder, progress)
+        places = [f"--cache={folder / 'npm'}", f"--pack-destination={folder}"]
+        failed = _run([npm, "pack", f"{package}@{version}", *NPM_OPTIONS, *places], folder, progress)
         archives = list(folder.glob("*.tgz"))
         if failed is not None or len(archives) != 1:
             reason = _npm_reason(failed.log) if failed else "npm saved no archive"
             raise _cannot_fetch(package, version, reason, kind="package's archive", through="npm")
         return archives[0]
 
-    return _fetch(package, version, sha256=sha256, suffix=".tgz", run=run)
+    return _fetch(package, version, sha256=sha256, suffix=".tgz", run=run, index="registry that npm uses")
 
 
 def use_file(path: str | Path, sha256: str) -> Path:
@@ -225,7 +234,15 @@ def _open_members(archive: Path, wanted: set[str]) -> Iterator[tuple[str, IO[byt
                 return
 
 
-def _fetch(package: str, version: str, *, sha256: str, suffix: str, run: Callable[[Path], Path]) -> Path:
+def _fetch(
+    package: str,
+    version: str,
+    *,
+    sha256: str,
+    suffix: str,
+    run: Callable[[Path], Path],
+    index: str = "package index that pip uses",
+) -> Path:
     """Return the cached archive if it is whole, else let `run` save one into a temporary folder, check and keep it."""
     sha256 = sha256.lower()
     # An npm package may be called @owner/name.
@@ -242,7 +259,7 @@ def _fetch(package: str, version: str, *, sha256: str, suffix: str, run: Callabl
             found = sha256_of(fetched)
             if found != sha256:
                 message = f"{package} {version} came with the wrong content: sha256 {found}, expected {sha256}"
-                raise JobError(f"{message}; nothing was kept, check the package index that pip uses")
+                raise JobError(f"{message}; nothing was kept, check the {index}")
             fetched.replace(kept)
     except OSError as error:
         raise JobError(f"cannot keep {package} {version} in {kept.parent}: {error.strerror or error}") from error
@@ -330,11 +347,13 @@ def _npm_reason(log: str) -> str:
     """Say in a few words why npm failed."""
     lines = [line.strip().removeprefix("npm error").removeprefix("npm ERR!").strip() for line in log.splitlines()]
     lines = [line for line in lines if line]
-    if any(re.search(r"E404|ETARGET|notarget", line) for line in lines):
+    # The first line is "code X", followed by bare details of a system call and then a sentence.
+    if any(re.search(r"^code (E404|ETARGET)", line) for line in lines):
         return "no such release in the registry that npm uses"
-    if any(re.search(r"ENOTFOUND|ECONN|ETIMEDOUT|EAI_AGAIN|network", line) for line in lines):
+    if any(re.search(r"^code (ENOTFOUND|ECONN|ENET|EHOST|ETIMEDOUT|EAI_AGAIN|ERR_SOCKET)", line) for line in lines):
         return "no connection to the package registry"
-    message = lines[0] if lines else "no message"
+    sentences = [line for line in lines if not re.match(r"(code|syscall|errno|path|dest) ", line)]
+    message = (sentences or lines or ["no message"])[0]
     return message if len(message) <= 200 else f"{message[:197]}..."
 
 

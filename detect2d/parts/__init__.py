@@ -10,5 +10,10 @@ from triskel.detect2d.parts.detector import PartDetector, load_face_detector, lo
 from triskel.detect2d.parts.heatmap_part import HeatmapPartDetector
 from triskel.detect2d.parts.mediapipe_face import FaceDetector, FaceOptions
 from triskel.detect2d.parts.mediapipe_hand import HandDetector, HandOptions
-from triskel.detect2d.parts.plausible import HandLimits, reject_implausible_hands, reject_overlapping_hands
+from triskel.detect2d.parts.plausible import (
+    HandLimits,
+    reject_implausible_faces,
+    reject_implausible_hands,
+    reject_overlapping_hands,
+)
 from triskel.detect2d.parts.tracking import HandTracker

@@ -19,6 +19,7 @@ LEAST_HEAD_SCORE = 0.25
 SMALLEST_HAND_PX = 1.0
 SMALLEST_HAND_AREA_PX = 10.0
 SMALLEST_FACE_PX = 40.0
+MOST_TILT_RAD = np.pi / 3
 
 
 class PartBoxes(NamedTuple):
@@ -119,20 +120,24 @@ def face_angle(keypoints: NDArray[np.float64], skeleton: Skeleton) -> NDArray[np
     """Return the turn (N,) rad at which each face is upright.
 
     The line of the eyes says it, else that of the ears, else the direction from the neck to nose or head; 0 where none
-    is there. From the right to the left eye is to the right in the image, because the face looks at the camera.
+    is there. From the right to the left eye is to the right in the image, because the face looks at the camera; in
+    profile and from behind that line says nothing, so it must agree with the direction from the neck to within 60
+    degrees where that is known.
     """
 
     def joint(name: str) -> NDArray[np.float64]:
         return joint_xy(keypoints, skeleton, name, LEAST_HEAD_SCORE)
 
+    ups = [joint("Nose") - joint("Neck"), joint("Head") - joint("Neck")]
+    up = np.where(np.isfinite(ups[0]).all(axis=-1, keepdims=True), ups[0], ups[1])
+    level = np.where(np.isfinite(up).all(axis=-1), upward_angle(up), np.nan)
     angle = np.full(len(keypoints), np.nan)
     for across in (joint("LEye") - joint("REye"), joint("LEar") - joint("REar")):
-        known = np.isfinite(across).all(axis=-1) & (np.linalg.norm(across, axis=-1) > 0)
-        angle = np.where(np.isnan(angle) & known, np.arctan2(across[:, 1], across[:, 0]), angle)
-    for up in (joint("Nose") - joint("Neck"), joint("Head") - joint("Neck")):
-        known = np.isfinite(up).all(axis=-1)
-        angle = np.where(np.isnan(angle) & known, upward_angle(up), angle)
-    return np.nan_to_num(angle)
+        said = np.arctan2(across[:, 1], across[:, 0])
+        apart = np.abs((said - level + np.pi) % (2 * np.pi) - np.pi)
+        known = np.isfinite(across).all(axis=-1) & (np.linalg.norm(across, axis=-1) > 0) & ~(apart > MOST_TILT_RAD)
+        angle = np.where(np.isnan(angle) & known, said, angle)
+    return np.nan_to_num(np.where(np.isnan(angle), level, angle))
 
 
 def upward_angle(up: NDArray[np.float64]) -> NDArray[np.float64]:

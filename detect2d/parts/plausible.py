@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.detect2d.parts.boxes import LEAST_ARM_SCORE, HandSide, hand_boxes, joint_xy
+from triskel.detect2d.parts.boxes import LEAST_ARM_SCORE, HandSide, PartBoxes, hand_boxes, joint_xy
 from triskel.errors import InputError
 from triskel.skeleton import Skeleton
+
+FACE_AWAY, FACE_SIZES = 0.5, (0.2, 1.5)
+"""How far a face's middle may lie from that of its box, and how large it may be, in sides of the box."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,21 @@ def reject_implausible_hands(
         wrong = far | (size < limits.least_size * side) | (size > limits.most_size * side)
         kept[part] = np.where(wrong[:, None, None], (np.nan, np.nan, 0.0), hand)
     return kept
+
+
+def reject_implausible_faces(faces: NDArray[np.float64], boxes: PartBoxes) -> NDArray[np.float64]:
+    """Return the faces (N, 70, 3) without those that are not where they were looked for.
+
+    The network answers with some face even where its square holds none; its second look can walk away to a neighbour's.
+    A face's middle lies within half a side of the middle of its box, and it is a fifth to one and a half sides large.
+    """
+    seen = faces[..., 2] > 0
+    count = np.maximum(seen.sum(axis=1), 1)
+    middle = np.where(seen[..., None], faces[..., :2], 0).sum(axis=1) / count[:, None]
+    away = np.linalg.norm(middle - boxes.centre, axis=-1) > FACE_AWAY * boxes.side
+    size = hand_extent(faces)
+    wrong = away | (size < FACE_SIZES[0] * boxes.side) | (size > FACE_SIZES[1] * boxes.side)
+    return np.where(wrong[:, None, None], (np.nan, np.nan, 0.0), faces)
 
 
 def reject_overlapping_hands(

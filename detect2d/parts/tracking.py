@@ -7,6 +7,8 @@ the old one replaces the new one, and without a wrist near it, it is forgotten. 
 not brought back, and streams share nothing.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,6 +75,11 @@ class HandTracker:
     def update(self, stream: str, hands: dict[HandSide, NDArray[np.float64]]) -> None:
         """Remember a frame's hands (N, 21, 3) by side, and forget what was before."""
         self._before[stream] = {part: (_wrists(hand), _own_boxes(hand)) for part, hand in hands.items()}
+
+    def forget_others(self, streams: Collection[str]) -> None:
+        """Forget every stream but these: a camera without an image in this frame set has lost its hands."""
+        for stream in set(self._before).difference(streams):
+            self.forget(stream)
 
     def forget(self, stream: str) -> None:
         """Forget a stream, as where a video ends or a frame was left out."""

@@ -71,13 +71,13 @@ class BlazePose:
         Args:
             images_rgb: (H, W, 3) uint8 each.
             crops: around the people, see `person_crops`.
-            passes: how often the network looks; from the second time on at the square that it asked for itself.
+            passes: 1, or 2: then it looks again, at the square that it asked for itself.
 
         Returns:
             The answers of the last pass.
         """
         poses = self._look(images_rgb, crops)
-        for _ in range(passes - 1):
+        if passes > 1:
             # A square that shrinks to nothing or grows out of all proportion is a lost person.
             ratio = poses.crops.side / crops.side
             sane = (ratio > 1 / 3) & (ratio < 3) & (poses.crops.side >= SMALLEST_PX)
@@ -86,7 +86,6 @@ class BlazePose:
             index = np.flatnonzero(sane)[better]
             for old, new in zip(poses[:4], again[:4], strict=True):
                 old[index] = new[better]
-            crops = poses.crops
         return poses
 
     def _look(self, images_rgb: Sequence[NDArray[np.uint8]], crops: Crops) -> SinglePoses:
@@ -131,7 +130,7 @@ def refine(xy: NDArray[np.float64], heatmaps: NDArray[np.float32], size: int) ->
     """
     B, h, _, K = heatmaps.shape
     cell, reach = size / h, WINDOW // 2
-    inside = ((xy >= 0) & (xy < size)).all(axis=-1)
+    inside = np.asarray(((xy >= 0) & (xy < size)).all(axis=-1))
     column, row = np.moveaxis(np.where(inside[..., None], xy // cell, 0).astype(int), -1, 0)
     padded = np.pad(heatmaps, ((0, 0), (reach, reach), (reach, reach), (0, 0)), constant_values=-np.inf)
     steps = np.arange(WINDOW)

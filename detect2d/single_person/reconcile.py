@@ -31,6 +31,7 @@ class ReconcileOptions:
         agreement: distance within which two positions of a joint agree, in lengths from the hips to the top of the
             stretched body.
         least_share: share of the body network's joints that must agree for the second opinion to count at all.
+        least_joints: number of joints that must agree: two or three fit anything.
         apart: distance from which two positions are not averaged: the weightier one is taken.
         even_score: score of the body network at which both positions weigh the same; weights go by its square.
         ear_weight: factor on the single-person network's ears, which sit too far forward.
@@ -40,6 +41,7 @@ class ReconcileOptions:
     least_presence: float = 0.5
     agreement: float = 0.2
     least_share: float = 0.5
+    least_joints: int = 4
     apart: float = 0.2
     even_score: float = 0.35
     ear_weight: float = 0.1
@@ -94,27 +96,32 @@ def reconcile(
         options: the defaults when None.
 
     Returns:
-        The same people in the same order; those without a second opinion that agrees are unchanged. A joint that both
-        have keeps the higher of score and visibility; a person's score falls, to half at least, with the share of
-        joints that disagree.
+        The same people in the same order; those without a second opinion that agrees are unchanged. A joint's score is
+        the mean of score and visibility, weighed as the positions are; half the visibility where only the second
+        opinion has it, which knows less of what hides a joint than of where it would be. A person's score falls, to
+        half at most, with the share of joints that disagree.
     """
     options = options or ReconcileOptions()
     known = people.keypoints[index]
     score = known[..., 2]
     distance = np.linalg.norm(known[..., :2] - poses.xy, axis=-1) / poses.reach[:, None]
     have = score[:, _NOT_FEET] > 0
-    agree = (have & (distance[:, _NOT_FEET] < options.agreement)).sum(axis=1) / np.maximum(have.sum(axis=1), 1)
+    agreeing = (have & (distance[:, _NOT_FEET] < options.agreement)).sum(axis=1)
+    agree = agreeing / np.maximum(have.sum(axis=1), 1)
     same = (poses.presence > options.least_presence) & (agree >= options.least_share)
+    same &= agreeing >= options.least_joints
 
     own = options.even_score**2 * np.sqrt(np.maximum(poses.visibility, 0.05))
     own[:, _EARS] *= options.ear_weight
     weight = score**2 / (score**2 + own)
-    weight = np.where(distance > options.apart, np.round(weight), weight)[..., None]
-    mixed = weight * np.nan_to_num(known[..., :2]) + (1 - weight) * poses.xy
+    weight = np.where(distance > options.apart, np.round(weight), weight)
     inside = ((poses.xy >= -0.5) & (poses.xy < np.array(image_wh) - 0.5)).all(axis=-1)
+    weight = np.where((score > 0) & ~inside, 1.0, weight)
+    mixed = weight[..., None] * np.nan_to_num(known[..., :2]) + (1 - weight[..., None]) * poses.xy
+    new_score = np.where(score > 0, weight * score + (1 - weight) * poses.visibility, 0.5 * poses.visibility)
     new = (score == 0) & inside & (poses.visibility >= options.least_visibility)
     use = same[:, None] & np.isfinite(poses.xy[..., 0]) & ((score > 0) | new)
-    joined = np.concatenate([mixed, np.maximum(score, poses.visibility)[..., None]], axis=-1)
+    joined = np.concatenate([mixed, new_score[..., None]], axis=-1)
     keypoints = people.keypoints.copy()
     keypoints[index] = np.where(use[..., None], joined, known)
     # A person of whom the second opinion finds nothing is more often none.

@@ -18,8 +18,11 @@ from triskel.detect2d import (
     weights_needed,
 )
 from triskel.detect2d.layout import layout_of
+from triskel.detect2d.parts import PartBoxes, reject_implausible_faces
 from triskel.detect2d.quality import QUALITIES, RECORDING, suited_quality, suited_whole_body
-from triskel.skeleton import BODY_25, COCO_18, FACE_70, HAND_21, WHOLE_BODY_135
+from triskel.detect2d.whole_body import _boxes_of_heads
+from triskel.keypoints import People2D
+from triskel.skeleton import BODY_25, COCO_18, FACE_70, HAND_21, MPII_15, WHOLE_BODY_135
 from triskel.whole_body import hand_with_wrist, parts_of
 
 SIZE_WH = (496, 368)
@@ -153,6 +156,62 @@ def test_hands_of_a_video_are_followed_and_pictures_share_nothing(drawn_detector
     np.testing.assert_allclose(hands.calls[0].side[:2], first.side)
 
 
+def test_a_camera_without_an_image_forgets_its_hands(drawn_detector):
+    hands = Marks(HAND_21)
+    detector = WholeBodyDetector(drawn_detector(250), WholeBodyOptions(refine=False, face=False), hands=hands)
+    detector(images(2), streams=["a", "b"])
+    detector(images(), streams=["b"])
+    hands.calls.clear()
+    detector(images(2), streams=["a", "b"])
+    (both,) = hands.calls
+    assert not np.allclose(both.side[:2], both.side[2:])  # of a fresh ones, of b the hand's own
+
+
+def test_as_many_streams_as_images_are_needed(drawn_detector):
+    detector = WholeBodyDetector(drawn_detector(250), PAF_ALONE)
+    with pytest.raises(ValueError, match="there are 1 images but 2 streams"):
+        detector(images(), streams=["a", "b"])
+
+
+def test_boxes_from_outside_replace_those_of_the_body(drawn_detector):
+    hands, face = Marks(HAND_21), Marks(FACE_70)
+    detector = WholeBodyDetector(drawn_detector(150, 350), HANDS_AND_FACE, hands=hands, face=face)
+    (people,) = detector(images())
+    hands.calls.clear()
+    nowhere = np.array([np.nan, np.nan])
+    given = PartBoxes(
+        np.array([people.keypoints[0, BODY_25.index("LWrist"), :2] + 3, nowhere]),
+        np.array([50.0, np.nan]),
+        np.array([0.5, np.nan]),
+    )
+    detector.add_hands_and_faces(images(), [people], boxes=[{"left_hand": given}])
+    (crops,) = hands.calls
+    np.testing.assert_allclose(crops.centre[0], given.centre[0])
+    assert (crops.side[0], crops.angle_rad[0], bool(crops.mirrored[0])) == (50.0, 0.5, True)
+    assert crops.side[1] != 50.0  # the other person's is the body's
+
+
+def test_a_face_that_is_not_where_it_was_looked_for_is_none():
+    boxes = PartBoxes(np.array([[100.0, 100.0]] * 3), np.full(3, 80.0), np.zeros(3))
+    faces = np.full((3, 70, 3), 0.9)
+    faces[..., :2] = np.random.default_rng(0).uniform(70, 130, (3, 70, 2))
+    faces[1, :, 0] += 45
+    faces[2, :, :2] = 100 + 0.1 * (faces[2, :, :2] - 100)
+    kept = reject_implausible_faces(faces, boxes)
+    assert (kept[..., 2] > 0).any(axis=1).tolist() == [True, False, False]
+
+
+def test_a_head_without_a_nose_has_a_face():
+    """MPII's bodies know the top of the head, which BODY_25 lacks: the box is made before it is lost."""
+    keypoints = np.full((1, 15, 3), np.nan)
+    keypoints[..., 2] = 0
+    for name, xy in (("Head", (100, 40)), ("Neck", (100, 120))):
+        keypoints[0, MPII_15.index(name)] = (*xy, 0.9)
+    (box,) = [_boxes_of_heads(People2D(MPII_15, keypoints, np.ones(1)))["face"]]
+    np.testing.assert_allclose((*box.centre[0], box.side[0]), (100, 40, 1.33 * 80))
+    assert _boxes_of_heads(People2D.empty(BODY_25)) == {}
+
+
 def test_nobody_in_the_image_is_nobody(drawn_detector):
     detector = WholeBodyDetector(drawn_detector(), HANDS_AND_FACE, hands=Marks(HAND_21), face=Marks(FACE_70))
     for people in (detector(images(2))[1], *detector([])):
@@ -170,8 +229,9 @@ def test_hands_need_a_network_of_bodies():
     ("wrong", "message"),
     [
         ({"body": False, "feet": False, "hands": False, "face": False}, "nothing to look for"),
-        ({"passes": 0}, "passes is 1 to 4"),
-        ({"hand_scales": 99}, "hand_scales is 1 to 20"),
+        ({"passes": 3}, "passes is 1 to 2"),
+        ({"hand_scales": 99, "hand_model": "hand"}, "hand_scales is 1 to 20"),
+        ({"hand_scales": 6}, "hand_scales are for heat-map networks of hands; mediapipe_hand takes 1, got 6"),
         ({"least_hand_score": -1}, "least_hand_score is 0 to 1"),
     ],
 )

@@ -73,7 +73,7 @@ def detect(
     keep_threshold: KeepOption = 0.0,
     hand_keep_threshold: HandKeepOption = 0.0,
     face_keep_threshold: FaceKeepOption = 0.0,
-    render_threshold: Annotated[float, typer.Option(help="Body joints below this score are not drawn.")] = 0.05,
+    render_threshold: Annotated[float, typer.Option(help="Body joints below this score are not drawn.")] = 0.1,
     hand_render_threshold: Annotated[float, typer.Option(help="Hand points below this score are not drawn.")] = 0.2,
     face_render_threshold: Annotated[float, typer.Option(help="Face points below this score are not drawn.")] = 0.4,
     frame_first: FirstOption = 0,
@@ -136,6 +136,10 @@ def detect(
     if kind != "session":
         _detect_pictures(target, out or Path(f"{target.resolve().stem}-detections"), model, how, outputs, frames)
         return
+    if not body:
+        raise InputError(
+            f"{target}: is a session, where hands and faces in 3D hang on the body: --no-body is for pictures"
+        )
     if out is not None or heatmaps or part_candidates or coco_json or keypoint_scale != "source":
         raise InputError(
             f"{target}: is a session, which keeps its keypoints in itself; --out, --heatmaps, --part-candidates, "

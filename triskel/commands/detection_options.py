@@ -57,10 +57,18 @@ MethodOption = Annotated[
 ]
 KeepOption = Annotated[float, typer.Option("--keep-threshold", help="Body joints below this score count as missing.")]
 HandKeepOption = Annotated[
-    float, typer.Option("--hand-keep-threshold", help="Hand points below this score count as missing.")
+    float,
+    typer.Option(
+        "--hand-keep-threshold",
+        help="Hands below this score count as missing; MediaPipe gives all points of one the same.",
+    ),
 ]
 FaceKeepOption = Annotated[
-    float, typer.Option("--face-keep-threshold", help="Face points below this score count as missing.")
+    float,
+    typer.Option(
+        "--face-keep-threshold",
+        help="Faces below this score count as missing; MediaPipe gives all points of one the same.",
+    ),
 ]
 FirstOption = Annotated[int, typer.Option("--frame-first", help="First frame looked at, from 0.")]
 LastOption = Annotated[int | None, typer.Option("--frame-last", help="Last frame looked at; the end by default.")]

@@ -22,10 +22,12 @@ def write_c3d(path: str | Path, motion: Motion3D) -> None:
         motion: people in 3D; missing joints are written with residual -1.
 
     Raises:
-        InputError: there are no people, which the format cannot express.
+        InputError: there are no people, which the format cannot express, or the name does not end in `.c3d`.
     """
     import ezc3d
 
+    if Path(path).suffix.lower() != ".c3d":
+        raise InputError(f"{path}: the name of a C3D file ends in .c3d")
     F, N, J = motion.gap.shape
     if N == 0 or F == 0:
         raise InputError(f"{path}: C3D needs people and frames, got {N} people in {F} frames; nothing written")

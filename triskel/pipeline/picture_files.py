@@ -44,7 +44,7 @@ class PictureOutputs:
     part_candidates: bool = False
     heatmaps: bool = False
     keypoint_scale: KeypointScale = "source"
-    render_threshold: float = 0.05
+    render_threshold: float = 0.1
     hand_render_threshold: float = 0.2
     face_render_threshold: float = 0.4
     coco_json: bool = False
@@ -104,7 +104,7 @@ def openpose_document(found: Found, scale: KeypointScale) -> dict[str, object]:
         xy, score, part = found.candidates
         values = _scaled(np.concatenate([xy, score[:, None]], axis=-1), scale, found).round(6)
         values[:, :2] = values[:, :2].round(decimals)
-        joints = range(len(skeleton))
+        joints = parts_of(skeleton)["body"].tolist()
         document["part_candidates"] = [{str(j): values[part == j].ravel().tolist() for j in joints}]
     return document
 

@@ -28,7 +28,8 @@ from triskel.progress import Progress, silent
 from triskel.session import SESSION_FILE, VIDEOS
 
 if TYPE_CHECKING:
-    from triskel.detect2d import WholeBodyDetector
+    from triskel.detect2d import HeatMaps, WholeBodyDetector
+    from triskel.detect2d.parsing import Candidates
 
 log = logging.getLogger(__name__)
 
@@ -244,6 +245,17 @@ def _names(paths: Sequence[Path]) -> dict[Path, str]:
     return names if len(set(names.values())) == len(paths) else {path: path.name for path in paths}
 
 
+def _candidates(maps: "HeatMaps", detector: "WholeBodyDetector") -> "Candidates":
+    """Return the part candidates, numbered as the joints of the result, which are not those of the body network."""
+    candidates = maps.candidates(detector.parse)
+    ours, networks = detector.skeleton.shared(maps.layout.skeleton)
+    number = np.full(len(maps.layout.skeleton), -1)
+    number[networks] = ours
+    part = number[candidates.part]
+    kept = part >= 0
+    return candidates._replace(xy=candidates.xy[kept], score=candidates.score[kept], part=part[kept])
+
+
 def _look(
     images: list[Picture], detector: "WholeBodyDetector", outputs: PictureOutputs, stream: str | None = None
 ) -> list[Found]:
@@ -257,7 +269,7 @@ def _look(
         if maps is not None:
             one = one._replace(
                 maps=maps[i] if outputs.heatmaps else None,
-                candidates=maps[i].candidates(detector.parse) if outputs.part_candidates else None,
+                candidates=_candidates(maps[i], detector) if outputs.part_candidates else None,
             )
         found.append(one)
     return found

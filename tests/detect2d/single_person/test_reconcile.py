@@ -3,7 +3,14 @@ import pytest
 
 from triskel import InputError
 from triskel.detect2d.crops import Crops
-from triskel.detect2d.single_person import ReconcileOptions, SinglePoses, can_be_reconciled, reconcile, to_body_25
+from triskel.detect2d.single_person import (
+    ReconcileOptions,
+    SinglePoses,
+    can_be_reconciled,
+    reconcile,
+    to_body_25,
+    unlike,
+)
 from triskel.keypoints import People2D
 from triskel.skeleton import BODY_25, BODY_25B, COCO_18, HAND_21, MPII_15
 
@@ -51,7 +58,8 @@ def test_joints_of_equal_weight_meet_halfway_and_feet_are_new(person):
         i = BODY_25.index(name)
         np.testing.assert_allclose(joined.keypoints[0, i, :2], opinion(person, (6, -2))[i])
     assert np.isnan(joined.keypoints[0, BODY_25.index("LSmallToe"), 0])
-    np.testing.assert_allclose(joined.keypoints[0, body, 2], 1.0)
+    np.testing.assert_allclose(joined.keypoints[0, body, 2], (0.35 + 1.0) / 2)
+    np.testing.assert_allclose(joined.keypoints[0, BODY_25.index("LHeel"), 2], 0.5)
 
 
 def test_the_surer_opinion_weighs_more(person):
@@ -71,7 +79,39 @@ def test_positions_far_apart_are_not_averaged(person):
         keypoints = person.keypoints.copy()
         keypoints[0, wrist, 2] = score
         one = People2D(BODY_25, keypoints, person.scores)
-        np.testing.assert_allclose(reconcile(one, poses_of(xy), ONE, image_wh=WH).keypoints[0, wrist, :2], expected)
+        joined = reconcile(one, poses_of(xy, visibility=0.7), ONE, image_wh=WH).keypoints[0, wrist]
+        np.testing.assert_allclose(joined[:2], expected)
+        np.testing.assert_allclose(joined[2], score if score == 0.8 else 0.7)  # of the opinion that was taken
+
+
+def test_a_joint_that_would_leave_the_image_stays_where_the_body_network_has_it(person):
+    xy = opinion(person)
+    ankle = BODY_25.index("LAnkle")
+    keypoints = person.keypoints.copy()
+    keypoints[0, ankle, :2] = (322, 478)
+    xy[ankle] = (322, 481)
+    joined = reconcile(People2D(BODY_25, keypoints, person.scores), poses_of(xy), ONE, image_wh=WH)
+    np.testing.assert_allclose(joined.keypoints[0, ankle], keypoints[0, ankle])
+
+
+def test_two_or_three_joints_that_agree_are_too_few(person):
+    keypoints = np.full_like(person.keypoints, np.nan)
+    keypoints[..., 2] = 0
+    keypoints[0, :3] = person.keypoints[0, :3]
+    few = People2D(BODY_25, keypoints, person.scores)
+    joined = reconcile(few, poses_of(opinion(person)), ONE, image_wh=WH)
+    np.testing.assert_array_equal(joined.keypoints, keypoints)
+
+
+def test_a_better_ones_double_is_dropped_and_a_neighbour_is_not(person):
+    one = person.keypoints
+    two = np.concatenate([one, one + np.array([2, 1, 0]), one + np.array([25, 0, 0])])
+    people = People2D(BODY_25, two, np.array([0.5, 0.9, 0.4]))
+    assert unlike(people).tolist() == [1, 2]
+    assert unlike(People2D.empty(BODY_25)).tolist() == []
+    half = two.copy()
+    half[0, 5:] = np.nan, np.nan, 0
+    assert unlike(People2D(BODY_25, half, people.scores)).tolist() == [1, 0, 2]  # five joints say too little
 
 
 @pytest.mark.parametrize("case", ["no person there", "somebody else"])
