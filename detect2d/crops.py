@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 SMOOTH_FROM = 1.5
 """A crop that shrinks the image by more than this is taken from an image that was averaged down first."""
 
+LARGEST_PX = 1e6
+"""No image is wider."""
+
 
 @dataclass(frozen=True, eq=False)
 class Crops:
@@ -89,14 +92,18 @@ def cut(images_rgb: Sequence[NDArray[np.uint8]], crops: Crops, size: int) -> NDA
 
     Args:
         images_rgb: (H, W, 3) uint8 each.
-        crops: where; sides above 0.
+        crops: where; a square without a proper side, centre or angle gives a black piece.
         size: width and height of the pieces, px.
 
     Returns:
         (B, size, size, 3) uint8 RGB.
     """
     pieces = np.zeros((len(crops), size, size, 3), np.uint8)
-    for b, image_from_crop in enumerate(crops.image_from_crop(size)):
+    # A square of no size, or as good as infinite, shows nothing.
+    sound = (crops.side > 0) & (crops.side < LARGEST_PX) & np.isfinite(crops.centre).all(axis=1)
+    sound &= (np.abs(crops.centre) < LARGEST_PX).all(axis=1) & np.isfinite(crops.angle_rad)
+    index = np.flatnonzero(sound)
+    for b, image_from_crop in zip(index, crops.take(index).image_from_crop(size), strict=True):
         pieces[b] = _cut(images_rgb[crops.image[b]], image_from_crop, float(crops.side[b]) / size, size)
     return pieces
 

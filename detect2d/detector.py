@@ -155,13 +155,11 @@ def check_images(images_rgb: Images) -> None:
     Raises:
         InputError: one is not.
     """
-    if isinstance(images_rgb, np.ndarray) and images_rgb.ndim == 3:
-        raise InputError(f"a list of images is expected, got one image {images_rgb.shape}: pass [image]")
     for i, image in enumerate(images_rgb):
         wrong = not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8
         if wrong or not image.size:
             got = f"{image.shape} {image.dtype}" if isinstance(image, np.ndarray) else type(image).__name__
-            raise InputError(f"image {i}: expected (H, W, 3) uint8 RGB, got {got}")
+            raise InputError(f"image {i}: expected (H, W, 3) uint8 RGB, got {got}; one image is given as [image]")
 
 
 def _mean(maps: list[Tensor]) -> Tensor:

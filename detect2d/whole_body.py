@@ -21,7 +21,7 @@ from triskel.detect2d.parts import PartBoxes, PartDetector, face_boxes, load_fac
 from triskel.detect2d.parts.placement import Boxes, HandsAndFaces
 from triskel.detect2d.quality import QUALITIES, Quality, QualityName, suited_quality, suited_whole_body
 from triskel.detect2d.single_person import BlazePose, can_be_reconciled, person_crops, reconcile, to_body_25, unlike
-from triskel.detect2d.weights import ALIASES, WEIGHTS, best_pose_weights
+from triskel.detect2d.weights import ALIASES, LIGHTER_POSE, WEIGHTS, best_pose_weights
 from triskel.detect2d.whole_body_options import PAF_ALONE, WholeBodyOptions
 from triskel.errors import InputError, JobError
 from triskel.keypoints import People2D
@@ -30,8 +30,6 @@ from triskel.skeleton import BODY_25, WHOLE_BODY_135, Skeleton
 from triskel.whole_body import parts_of
 
 log = logging.getLogger(__name__)
-
-LIGHTER_POSE = "blazepose_full"
 
 
 class WholeBodyDetector:
@@ -145,12 +143,13 @@ class WholeBodyDetector:
             One `People2D` an image, in its pixels, best person first.
 
         Raises:
-            InputError: an image has another shape or type.
+            InputError: an image has another shape or type, or there are not as many streams or maps as images.
             JobError: the device's memory is too small.
-            ValueError: there are not as many streams as images.
         """
         if streams is not None and len(streams) != len(images_rgb):
-            raise ValueError(f"there are {len(images_rgb)} images but {len(streams)} streams")
+            raise InputError(f"there are {len(images_rgb)} images but {len(streams)} streams")
+        if maps is not None and len(maps) != len(images_rgb):
+            raise InputError(f"there are {len(images_rgb)} images but {len(maps)} maps")
         found = self.detector(images_rgb, maps=maps)
         people = found
         if self.parts.refine or self.parts.hands or self.parts.face:
@@ -279,8 +278,8 @@ def load_whole_body(
 
     Args:
         model: the body network: `body`, the name of published or imported weights, or a .safetensors file.
-        quality: a preset, `fast`, `balanced` or `best`, for what `options` and `parts` do not say; None takes `balanced`
-            for `body`, and `DetectOptions()` for other networks.
+        quality: a preset, `fast`, `balanced` or `best`, for what `options` and `parts` do not say; None takes
+            `balanced` for `body`, and `DetectOptions()` for other networks.
         options: how the body network runs.
         parts: what is done with each person; None takes `suited_whole_body` of the model.
 

@@ -418,3 +418,11 @@ def test_a_frame_range_includes_both_ends_that_exist(options, count, expected):
 def test_a_recording_that_ends_before_the_first_frame_is_named():
     with pytest.raises(InputError, match=r"walk\.mp4: has frames 0 to 4, the first one wanted is 5"):
         FrameRange(first=5).of(5, "walk.mp4")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 7), (40, 3)])
+def test_a_tiny_picture_is_a_picture(tmp_path, shape):
+    path = tmp_path / "tiny.png"
+    cv2.imwrite(str(path), np.full((*shape, 3), 90, np.uint8))
+    assert read_image(path, quick=True).ndim == 2
+    assert read_image(path).shape == (*shape, 3)

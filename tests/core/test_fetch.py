@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -200,6 +201,9 @@ def test_use_file_refuses_a_tampered_file(shelf):
 def test_use_file_names_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"gone\.whl: cannot be read: No such file"):
         fetch.use_file(tmp_path / "gone.whl", "0" * 64)
+    (tmp_path / "unpacked").mkdir()
+    with pytest.raises(InputError, match=r"unpacked: no regular file; give the archive itself"):
+        fetch.use_file(tmp_path / "unpacked", "0" * 64)
 
 
 def archive_with(path: Path, members: dict[str, bytes]) -> Path:
@@ -362,7 +366,10 @@ def test_an_npm_package_is_fetched_once_and_kept(npm, cache):
     [
         ("sys.exit('npm error code E404')", "no such release in the registry that npm uses"),
         ("sys.exit('npm error code ENOTFOUND')", "no connection to the package registry"),
+        ("sys.exit('npm ERR! code EAI_AGAIN')", "no connection to the package registry"),  # npm before 10
         ("sys.exit('npm error something else\\nmore')", "something else"),
+        ("sys.exit('npm error code E401\\nnpm error Unable to authenticate')", "Unable to authenticate"),
+        ("sys.exit(3)", "no message"),
         ("pass", "npm saved no archive"),
         (GOOD + "; " + GOOD.replace("1.2.3", "9"), "npm saved no archive"),
     ],
@@ -386,3 +393,42 @@ def test_without_npm_the_way_out_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(JobError, match=r"there is no npm on this machine.*--file"):
         fetch.fetch_npm("@owner/thing", "1.2.3", sha256=GOOD_SHA256)
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="needs npm")
+def test_the_real_npm_says_soon_that_there_is_no_network(cache, monkeypatch):
+    """Found by use: told to be silent, npm kept its reason to itself, and tried for more than a minute."""
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("npm_config_registry", CLOSED_PORT)
+    start = time.monotonic()
+    with pytest.raises(JobError) as caught:
+        fetch.fetch_npm("@owner/thing", "1.2.3", sha256=GOOD_SHA256)
+    assert time.monotonic() - start < 30
+    assert str(caught.value) == (
+        "cannot fetch @owner/thing 1.2.3 through npm (no connection to the package registry); "
+        "download the package's archive on another machine and pass it with --file"
+    )
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.network
+@pytest.mark.skipif(not shutil.which("npm"), reason="needs npm")
+def test_the_real_npm_says_that_a_release_is_not_offered():
+    with pytest.raises(JobError, match=r"@mediapipe/holistic 9\.9\.9 through npm \(no such release"):
+        fetch.fetch_npm("@mediapipe/holistic", "9.9.9", sha256=GOOD_SHA256)
+
+
+def test_an_interrupted_npm_is_ended(npm, cache, monkeypatch):
+    started, popen = [], subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
+    monkeypatch.setattr(fetch, "POLL_S", 0.01)
+    npm("time.sleep(60)")
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch.fetch_npm("@owner/thing", "1.2.3", sha256=GOOD_SHA256, progress=interrupt)
+    assert [process.poll() for process in started] == [-9]
+    assert list(cache.iterdir()) == []

@@ -71,3 +71,14 @@ def test_no_crops_make_no_pieces():
     none = Crops.upright(np.zeros(0, int), np.zeros((0, 2)), np.zeros(0))
     assert cut([], none, 32).shape == (0, 32, 32, 3)
     assert none.to_image(np.zeros((0, 4, 2)), 32).shape == (0, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("centre", "side", "angle"),
+    [((5, 5), 0, 0), ((5, 5), -3, 0), ((5, 5), np.nan, 0), ((5, 5), np.inf, 0), ((5, 5), 1e300, 0), ((np.nan, 5), 9, 0),
+     ((1e12, 5), 9, 0), ((5, 5), 9, np.nan)],
+)  # fmt: skip
+def test_a_square_that_is_none_shows_nothing(centre, side, angle):
+    image = np.full((20, 20, 3), 200, np.uint8)
+    crops = Crops.upright(np.array([0]), np.array([centre], float), np.array([float(side)]), angle_rad=float(angle))
+    assert not cut([image], crops, 16).any()

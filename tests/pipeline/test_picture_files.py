@@ -51,7 +51,7 @@ def drawn(picture):
     return np.argwhere(picture.any(axis=-1))[:, ::-1]
 
 
-@pytest.mark.parametrize(("part", "least"), [("body", 0.05), ("left_hand", 0.2), ("right_hand", 0.2), ("face", 0.4)])
+@pytest.mark.parametrize(("part", "least"), [("body", 0.1), ("left_hand", 0.2), ("right_hand", 0.2), ("face", 0.4)])
 def test_each_part_has_its_own_threshold_of_drawing(part, least):
     outputs = PictureOutputs()
     for score, seen in ((least - 0.01, False), (least + 0.01, True)):

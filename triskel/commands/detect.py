@@ -152,7 +152,7 @@ def _detect_session(path: Path, model: str, how: Detection, frames: FrameRange) 
     from triskel import pipeline
 
     opened = pipeline.open_or_adopt(path)
-    fetch_weights(model, how.parts)
+    how = how._replace(parts=fetch_weights(model, how.parts))
     with progress_bars() as progress:
         done = pipeline.detect(
             opened, model=model, options=how.options, parts=how.parts, frames=frames, progress=progress
@@ -169,7 +169,7 @@ def _detect_pictures(
     from triskel.pipeline.pictures import detect_pictures, plan_pictures
 
     job = plan_pictures(target, out, frames)
-    fetch_weights(model, how.parts)
+    how = how._replace(parts=fetch_weights(model, how.parts))
     detector = load_whole_body(model, options=how.options, parts=how.parts)
     with progress_bars() as progress:
         done = detect_pictures(job, detector, outputs=outputs, progress=progress)

@@ -56,18 +56,19 @@ MethodOption = Annotated[
     str, typer.Option(help="How joints become people: greedy, bipartite, integer or integer_tree.")
 ]
 KeepOption = Annotated[float, typer.Option("--keep-threshold", help="Body joints below this score count as missing.")]
+_ALIKE = "MediaPipe gives all its points the same score."
 HandKeepOption = Annotated[
     float,
     typer.Option(
         "--hand-keep-threshold",
-        help="Hands below this score count as missing; MediaPipe gives all points of one the same.",
+        help=f"Hands below this score count as missing. {_ALIKE}",
     ),
 ]
 FaceKeepOption = Annotated[
     float,
     typer.Option(
         "--face-keep-threshold",
-        help="Faces below this score count as missing; MediaPipe gives all points of one the same.",
+        help=f"Faces below this score count as missing. {_ALIKE}",
     ),
 ]
 FirstOption = Annotated[int, typer.Option("--frame-first", help="First frame looked at, from 0.")]

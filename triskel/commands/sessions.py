@@ -154,7 +154,7 @@ def process(
     )
     frames = FrameRange(first=frame_first, last=frame_last, step=frame_step)
     kept = people_options(people, max_reproj_px)
-    fetch_weights(model, how.parts)
+    how = how._replace(parts=fetch_weights(model, how.parts))
     for path in sessions:
         with collected_warnings() as warnings:
             opened = pipeline.open_or_adopt(path)

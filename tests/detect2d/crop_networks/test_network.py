@@ -1,11 +1,20 @@
 """The published networks by name: what is refused, and that both runtimes give the same on real crops."""
 
+import runpy
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from triskel import InputError
 from triskel.detect2d.crop_networks import OUTPUTS, load_crop_network
+from triskel.detect2d.crop_networks import network as module
+from triskel.detect2d.crop_networks.tflite_file import Graph
 from triskel.detect2d.crops import Crops, cut
+from triskel.detect2d.weights import WEIGHTS, get_weights
+
+BUILD = runpy.run_path(str(Path(__file__).with_name("tflite_builder.py")))  # tests are not a package
 
 LANDMARKS = {
     "blazepose_heavy": ("landmarks", 5), "blazepose_full": ("landmarks", 5), "mediapipe_hand": ("landmarks", 3),
@@ -24,6 +33,49 @@ LANDMARKS = {
 def test_a_wrong_name_is_answered_with_the_known_ones(arguments, message):
     with pytest.raises(InputError, match=message):
         load_crop_network(**arguments)
+
+
+@pytest.fixture
+def small_face(tmp_path, monkeypatch):
+    """A file in the place of the face's, 8 px wide: landmarks are the means of R, G, B; presence is R as a logit."""
+    file = BUILD["TfliteFile"]()
+    x = file.input((1, 8, 8, 3))
+    means = file.operator("MEAN", [x, file.constant(np.array([1, 2], np.int32))], (1, 3), BUILD["mean"]())
+    bias, logit = (file.constant(np.zeros(n, np.float32)) for n in (3, 1))
+    points = [means, file.constant(np.eye(3, dtype=np.float32)), bias]
+    presence = [means, file.constant(np.array([[2.0, 0, 0]], np.float32)), logit]
+    file.output(file.operator("FULLY_CONNECTED", presence, (1, 1), BUILD["fully_connected"]()), "conv2d_31")
+    file.output(file.operator("FULLY_CONNECTED", points, (1, 3), BUILD["fully_connected"]()), "conv2d_21")
+    path = file.write(tmp_path / "face.tflite")
+    monkeypatch.setattr(module, "crop_network_file", lambda _: path)
+
+
+@pytest.mark.parametrize("runtime", ["litert", "torch"])
+@pytest.mark.usefixtures("small_face")
+def test_pieces_are_taken_as_fractions_and_answers_come_by_name_in_order(runtime):
+    network = load_crop_network("mediapipe_face", runtime=runtime, device="cpu")
+    assert (network.name, network.size, network.outputs) == ("mediapipe_face", 8, ("landmarks", "presence"))
+    pieces = np.zeros((40, 8, 8, 3), np.uint8)  # more than go through the network at once
+    pieces[..., 0], pieces[..., 2] = 255, np.arange(40)[:, None, None]
+    answers = network(pieces)
+    np.testing.assert_allclose(
+        answers["landmarks"], np.stack([np.ones(40), 0 * pieces[:, 0, 0, 1], np.arange(40) / 255], 1), atol=1e-6
+    )
+    np.testing.assert_allclose(answers["presence"], np.full((40, 1), 1 / (1 + np.exp(-2))), atol=1e-6)
+    assert all(answer.dtype == np.float32 for answer in answers.values())
+    assert {name: answer.shape for name, answer in network(pieces[:0]).items()} == {
+        "landmarks": (0, 3),
+        "presence": (0, 1),
+    }
+
+
+@pytest.mark.usefixtures("small_face")
+def test_the_processor_gets_litert_and_torch_where_litert_does_not_load(monkeypatch):
+    assert type(load_crop_network("mediapipe_face", device="cpu")).__name__ == "LitertNetwork"
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    assert type(load_crop_network("mediapipe_face", device="cpu")).__name__ == "TorchNetwork"
+    with pytest.raises(InputError, match="runtime 'litert' needs the package ai-edge-litert, which does not load"):
+        load_crop_network("mediapipe_face", runtime="litert")
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +140,21 @@ def test_the_runtime_that_is_loaded_says_nothing_on_standard_error(capfd):
 def test_outputs_can_be_chosen():
     network = load_crop_network("mediapipe_hand", outputs=["presence"], runtime="torch")
     assert set(network(np.zeros((1, 224, 224, 3), np.uint8))) == {"presence"}
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_all_files_arrive_with_their_hashes_in_one_archive_each(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name in OUTPUTS:
+        assert WEIGHTS[name].installed_bytes is None
+        assert get_weights(name).stat().st_size == WEIGHTS[name].size_bytes
+    assert sorted(path.suffix for path in (tmp_path / "triskel" / "downloads").iterdir()) == [".tgz", ".whl"]
+
+
+def test_a_logit_far_below_zero_is_no_probability_and_no_warning(recwarn):
+    source = module.Source("mediapipe_face", "", Graph((), (), (), ()), ("presence",))
+    (presence,) = source.answers([np.array([[-200.0], [0.0], [200.0]], np.float32)]).values()
+    assert presence.ravel().tolist() == [0, 0.5, 1]
+    assert presence.dtype == np.float32
+    assert not recwarn.list

@@ -6,7 +6,9 @@ import flatbuffers
 import numpy as np
 import tflite
 
-_TYPES = {"float32": tflite.TensorType.FLOAT32, "float16": tflite.TensorType.FLOAT16, "int32": tflite.TensorType.INT32}
+_TYPES = {
+    name.lower(): getattr(tflite.TensorType, name) for name in ("FLOAT32", "FLOAT16", "INT32", "INT8")
+}  # as numpy calls them
 _SAME, _VALID = tflite.Padding.SAME, tflite.Padding.VALID
 _ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU6": 3, "TANH": 4}
 
@@ -34,7 +36,9 @@ class TfliteFile:
         self.inputs.append(self.tensor("input", shape))
         return self.inputs[-1]
 
-    def output(self, place):
+    def output(self, place, name=None):
+        if name is not None:
+            self.tensors[place] = (name, *self.tensors[place][1:])
         self.outputs.append(place)
 
     def operator(self, kind, inputs, shape, options=None):

@@ -11,6 +11,7 @@ from triskel.detect2d.layout import PafLayout, layout_of
 from triskel.detect2d.networks import MobilenetThin, NetworkSpec, PafNetwork, ResidualSpec
 from triskel.detect2d.weights import WEIGHTS, load_network, save_network
 from triskel.detect2d.weights.layout_json import layout_to_json
+from triskel.detect2d.weights.published import content_digest
 from triskel.skeleton import COCO_18, make_skeleton
 
 BAR = PafLayout(
@@ -117,13 +118,15 @@ def test_mobilenet_thin_is_saved_and_loaded(tmp_path):
         assert torch.equal(loaded.network(image())[1], network(image())[1])
 
 
-def test_published_weights_are_loaded_by_name_and_as_body(cache):
+def test_published_weights_are_loaded_by_name_and_as_body(cache, monkeypatch):
     torch.manual_seed(0)
     path = WEIGHTS["mobilenet_thin"].path
     assert cache in path.parents
     path.parent.mkdir(parents=True)
     network = MobilenetThin().eval()
     save_file(network.state_dict(), path)
+    digest = content_digest(network.state_dict())
+    monkeypatch.setitem(WEIGHTS, "mobilenet_thin", replace(WEIGHTS["mobilenet_thin"], content_sha256=digest))
     for name in ("body", "mobilenet_thin"):
         loaded = load_network(name)
         assert (loaded.name, loaded.layout) == ("mobilenet_thin", layout_of(COCO_18))

@@ -1,4 +1,6 @@
 import hashlib
+import io
+import tarfile
 import zipfile
 from dataclasses import replace
 
@@ -6,9 +8,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from triskel import InputError, JobError
+from triskel import InputError, JobError, fetch
 from triskel.detect2d.weights import WEIGHTS, best_pose_weights, crop_network_file, get_weights, load_weights
 from triskel.detect2d.weights import published as module
+from triskel.detect2d.weights.published import content_digest
 
 NAME = "mobilenet_thin"
 
@@ -48,11 +51,14 @@ def test_weights_that_cannot_be_fetched_are_an_error_and_nothing_is_kept(cache):
     assert WEIGHTS[NAME].installed_bytes is None
 
 
-def test_installed_weights_are_loaded_without_network(cache):
+def test_installed_weights_are_loaded_without_network_and_only_if_they_are_the_published_ones(cache, monkeypatch):
     path = WEIGHTS[NAME].path
     path.parent.mkdir(parents=True)
     save_file({"a": torch.arange(3.0)}, path)
     assert get_weights(NAME) == path
+    with pytest.raises(JobError, match=r"mobilenet_thin.*altered: .*weights get mobilenet_thin"):
+        load_weights(NAME)
+    monkeypatch.setitem(WEIGHTS, NAME, replace(WEIGHTS[NAME], content_sha256=content_digest({"a": torch.arange(3.0)})))
     assert load_weights(NAME)["a"].tolist() == [0, 1, 2]
     assert WEIGHTS[NAME].installed_bytes == path.stat().st_size
 
@@ -61,7 +67,7 @@ def test_damaged_weights_say_what_to_do(cache):
     path = WEIGHTS[NAME].path
     path.parent.mkdir(parents=True)
     path.write_bytes(b"\x10\x00")
-    with pytest.raises(JobError, match="delete it and run 'triskel weights get mobilenet_thin'"):
+    with pytest.raises(JobError, match="run 'triskel weights get mobilenet_thin' to replace it"):
         load_weights(NAME)
 
 
@@ -98,6 +104,54 @@ def test_a_network_file_is_kept_as_it_is_and_checked_whenever_it_is_loaded(cache
         assert path.read_bytes() == damage  # the user's to delete
 
 
+@pytest.mark.parametrize("archive", ["zip", "tar"])
+def test_the_package_that_a_user_brings_is_unpacked_once_its_hash_is_right(
+    cache, tmp_path, small, monkeypatch, archive
+):
+    entry, brought = WEIGHTS["mediapipe_hand"], tmp_path / f"package.{archive}"
+    if archive == "zip":
+        with zipfile.ZipFile(brought, "w") as bundle:
+            bundle.writestr(entry.member, small)
+    else:
+        with tarfile.open(brought, "w:gz") as bundle:
+            info = tarfile.TarInfo(entry.member)
+            info.size = len(small)
+            bundle.addfile(info, io.BytesIO(small))
+    with pytest.raises(InputError, match=rf"package\.{archive}: not the expected file"):
+        get_weights("mediapipe_hand", file=brought)
+    sha256 = hashlib.sha256(brought.read_bytes()).hexdigest()
+    monkeypatch.setitem(WEIGHTS, "mediapipe_hand", replace(entry, archive_sha256=sha256))
+    assert get_weights("mediapipe_hand", file=brought).read_bytes() == small
+    assert [path.name for path in cache.rglob("*") if path.is_file()] == [entry.path.name]
+
+
+def test_a_file_that_may_not_be_read_is_one_line(cache, tmp_path, monkeypatch):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(fetch, "sha256_of", refuse)
+    (tmp_path / "hand.tflite").write_bytes(b"")
+    with pytest.raises(InputError, match=r"hand\.tflite: cannot be read: Permission denied"):
+        get_weights("mediapipe_hand", file=tmp_path / "hand.tflite")
+
+
+def test_the_heavy_network_comes_through_npm(cache, tmp_path, small, monkeypatch):
+    asked = []
+    entry = replace(WEIGHTS["blazepose_heavy"], member_sha256=WEIGHTS["mediapipe_hand"].member_sha256)
+    monkeypatch.setitem(WEIGHTS, "blazepose_heavy", entry)
+    archive = tmp_path / "holistic.tgz"
+    with zipfile.ZipFile(archive, "w") as bundle:
+        bundle.writestr("package/pose_landmark_heavy.tflite", small)
+
+    def fetch_npm(package, version, *, sha256, progress):
+        asked.append((package, version, sha256))
+        return archive
+
+    monkeypatch.setattr(module, "fetch_npm", fetch_npm)
+    assert get_weights("blazepose_heavy").read_bytes() == small
+    assert asked == [("@mediapipe/holistic", "0.5.1675471629", entry.archive_sha256)]
+
+
 def test_only_networks_for_one_person_hand_or_face_are_such_files(cache):
     with pytest.raises(InputError, match="'mobilenet_thin' is no network for one person"):
         crop_network_file("mobilenet_thin")
@@ -130,3 +184,18 @@ def test_without_npm_the_lighter_network_is_taken(cache, monkeypatch):
     WEIGHTS["blazepose_heavy"].path.parent.mkdir(parents=True)
     WEIGHTS["blazepose_heavy"].path.write_bytes(b"here")
     assert best_pose_weights() == "blazepose_heavy"
+
+
+def test_asking_for_weights_replaces_a_damaged_file(cache, tmp_path, small, monkeypatch):
+    path = WEIGHTS["mobilenet_thin"].path
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half a file")
+    with pytest.raises(JobError, match="offline"):
+        get_weights("mobilenet_thin", repair=True)
+    assert path.read_bytes() == b"half a file"
+    hand = WEIGHTS["mediapipe_hand"].path
+    hand.write_bytes(small)
+    assert get_weights("mediapipe_hand", repair=True) == hand  # whole: nothing is fetched
+    hand.write_bytes(small[:-2])
+    with pytest.raises(JobError, match="offline"):
+        get_weights("mediapipe_hand", repair=True)
