@@ -25,3 +25,13 @@ def test_each_block_of_the_conventions_holds(source):
 
 def test_no_block_of_the_conventions_is_overlooked():
     assert len(list(blocks())) == DOCUMENT.read_text(encoding="utf-8").count("```python") >= 5
+
+
+def test_every_document_that_is_named_exists():
+    root = DOCUMENT.parent
+    texts = [path for folder in ("triskel", "detect2d") for path in (root / folder).rglob("*.py")]
+    named = {
+        match for path in [*texts, *root.glob("*.md")] for match in re.findall(r"docs/[\w-]+\.\w+", path.read_text())
+    }
+    assert "docs/quality.md" in named
+    assert [name for name in sorted(named) if not (root / name).is_file()] == []
