@@ -14,7 +14,7 @@ from torch.nn import functional
 from triskel import InputError, save_rig
 from triskel.commands.detection_options import detection
 from triskel.commands.measure import ring
-from triskel.detect2d import PAF_ALONE, DetectOptions, Detector, WholeBodyDetector, suited_parse
+from triskel.detect2d import PAF_ALONE, DetectOptions, Detector, HeatMaps, WholeBodyDetector, suited_parse
 from triskel.detect2d.layout import layout_of
 from triskel.detect2d.networks import build_network
 from triskel.detect2d.parsing import MAXIMISE_POSITIVES
@@ -23,7 +23,7 @@ from triskel.detect2d.weights import save_network
 from triskel.motion import Detections2D
 from triskel.pipeline.frames import FrameRange
 from triskel.pipeline.picture_files import PictureOutputs
-from triskel.pipeline.pictures import detect_pictures, plan_pictures, read_image
+from triskel.pipeline.pictures import _candidates, detect_pictures, plan_pictures, read_image
 from triskel.projection import project_rig
 from triskel.session import Session
 from triskel.skeleton import BODY_25, COCO_18
@@ -426,3 +426,27 @@ def test_a_tiny_picture_is_a_picture(tmp_path, shape):
     cv2.imwrite(str(path), np.full((*shape, 3), 90, np.uint8))
     assert read_image(path, quick=True).ndim == 2
     assert read_image(path).shape == (*shape, 3)
+
+
+def test_candidates_are_numbered_as_the_joints_of_the_result(blobs):
+    """The body network's numbers differ from joint 8 on: its right hip is BODY_25's 9th, whose 8th is the mid-hip."""
+
+    class Feet(WholeBodyDetector):
+        skeleton = BODY_25
+
+    confidence = np.zeros((19, 20, 20), np.float32)
+    hip, eye = COCO_18.index("RHip"), COCO_18.index("REye")
+    confidence[hip, 5, 5] = confidence[eye, 9, 9] = 0.8
+    layout = layout_of(COCO_18)
+    maps = HeatMaps(confidence, np.zeros((2 * len(layout.limbs), 20, 20), np.float32), layout, (160, 160))
+    candidates = _candidates(maps, Feet(blobs.detector, PAF_ALONE))
+    assert [BODY_25.joints[part] for part in candidates.part] == ["RHip", "REye"]
+    assert candidates.part.tolist() != [hip, eye]
+
+
+def test_hands_are_looked_for_with_the_bodys_network_only(run, tmp_path, monkeypatch, model):
+    monkeypatch.chdir(tmp_path)
+    write_image(tmp_path / "photo.png", picture())
+    status, _, err = run("detect", "photo.png", "--hands", "--hand-model", "foot", "--model", model)
+    assert (status, "foot" in one_line(err)) == (2, True)
+    assert names_in(tmp_path) == ["photo.png"]

@@ -227,6 +227,12 @@ def test_c3d_is_in_millimetres_with_residual_minus_one_for_missing(tmp_path):
     np.testing.assert_array_equal(residuals < 0, ~found)
 
 
+def test_a_c3d_file_is_called_so(tmp_path):
+    with pytest.raises(InputError, match=r"m: the name of a C3D file ends in \.c3d"):
+        export(make_motion(), None, format="c3d", out=tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_c3d_of_two_whole_bodies_names_all_270_points(tmp_path):
     """The format holds 255 names a parameter; the others follow in a second one."""
     ezc3d = pytest.importorskip("ezc3d")
