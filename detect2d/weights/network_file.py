@@ -148,7 +148,9 @@ def read_network(path: Path) -> LoadedNetwork:
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         detail = str(error).removeprefix(f"{path}: ") if isinstance(error, ConfigError) else f"{error!r}"
         raise InputError(f"{path}: damaged, its description is not one: {' '.join(detail.split())}") from error
-    _fill(network, state, where=f"{path}: not a network of {len(layout.skeleton)} joints ({layout.skeleton.name})")
+    _fill(
+        network, state, path, where=f"{path}: not a network of {len(layout.skeleton)} joints ({layout.skeleton.name})"
+    )
     return LoadedNetwork(network.eval(), layout, path.stem, notes)
 
 
@@ -166,12 +168,18 @@ def _empty_network(metadata: Mapping[str, str], layout: PafLayout, *, where: str
         return network.fuse() if metadata["fused"] == "true" else network
 
 
-def _fill(network: PoseNetwork, state: Mapping[str, Tensor], *, where: str) -> None:
-    """Put the file's weights into a network, after a check of their names and shapes."""
+def _fill(network: PoseNetwork, state: Mapping[str, Tensor], path: Path, *, where: str) -> None:
+    """Put the file's weights into a network, after a check of their names, shapes and numbers."""
     expected = network.state_dict()
     compare_layers(
         {name: [tuple(value.shape)] for name, value in state.items()},
         {name: [tuple(value.shape)] for name, value in expected.items()},
         where=where,
     )
+    # A training that ran away leaves a file that reads well and finds nobody.
+    broken = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise InputError(
+            f"{path}: holds weights that are no finite numbers ({len(broken)} layers, the first {broken[0]})"
+        )
     network.load_state_dict({name: state[name].to(value.dtype) for name, value in expected.items()}, assign=True)

@@ -239,3 +239,11 @@ def test_an_interrupted_write_leaves_the_file_as_it_was(file, trained, monkeypat
 def test_a_network_is_saved_only_as_safetensors(tmp_path, trained):
     with pytest.raises(InputError, match=r"net\.pth: a network file is called"):
         save_network(tmp_path / "net.pth", trained, BAR)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    network = MobilenetThin().eval()
+    next(network.parameters()).data[0] = float("nan")
+    save_network(tmp_path / "runaway.safetensors", network, layout_of(COCO_18))
+    with pytest.raises(InputError, match=r"runaway\.safetensors: holds weights that are no finite numbers \(1 layers"):
+        load_network(tmp_path / "runaway.safetensors")
