@@ -7,13 +7,15 @@ DEQUANTIZE operators, are unpacked here.
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import tflite
 from numpy.typing import NDArray
 
 from triskel.errors import InputError
+
+Options = TypeVar("Options")
 
 
 class Tensor(NamedTuple):
@@ -197,10 +199,15 @@ def _activation(number: int) -> str:
     return _ACTIVATIONS[number]
 
 
+def _read(options: Options, table: object) -> Options:
+    """Return an options object of the format's own reader, placed at a table of the file."""
+    options.Init(table.Bytes, table.Pos)  # type: ignore[attr-defined] # both classes come without types
+    return options
+
+
 def _conv(known: Operator, table: object) -> Operator:
     is_depthwise = known.kind == "DEPTHWISE_CONV_2D"
-    options = tflite.DepthwiseConv2DOptions() if is_depthwise else tflite.Conv2DOptions()
-    options.Init(table.Bytes, table.Pos)  # type: ignore[attr-defined] # flatbuffers are untyped
+    options = _read(tflite.DepthwiseConv2DOptions() if is_depthwise else tflite.Conv2DOptions(), table)
     return Operator(
         known.kind,
         known.inputs,
@@ -213,8 +220,7 @@ def _conv(known: Operator, table: object) -> Operator:
 
 
 def _pool(known: Operator, table: object) -> Operator:
-    options = tflite.Pool2DOptions()
-    options.Init(table.Bytes, table.Pos)  # type: ignore[attr-defined]
+    options = _read(tflite.Pool2DOptions(), table)
     return Operator(
         known.kind,
         known.inputs,
@@ -229,22 +235,19 @@ def _pool(known: Operator, table: object) -> Operator:
 def _add(known: Operator, table: object) -> Operator:
     if table is None:
         return known
-    options = tflite.AddOptions()
-    options.Init(table.Bytes, table.Pos)  # type: ignore[attr-defined]
+    options = _read(tflite.AddOptions(), table)
     activation = _activation(options.FusedActivationFunction())
     return Operator(known.kind, known.inputs, known.outputs, activation=activation)
 
 
 def _fully_connected(known: Operator, table: object) -> Operator:
-    options = tflite.FullyConnectedOptions()
-    options.Init(table.Bytes, table.Pos)  # type: ignore[attr-defined]
+    options = _read(tflite.FullyConnectedOptions(), table)
     activation = _activation(options.FusedActivationFunction())
     return Operator(known.kind, known.inputs, known.outputs, activation=activation)
 
 
 def _resize(known: Operator, table: object) -> Operator:
-    options = tflite.ResizeBilinearOptions()
-    options.Init(table.Bytes, table.Pos)  # type: ignore[attr-defined]
+    options = _read(tflite.ResizeBilinearOptions(), table)
     if not (options.AlignCorners() or options.HalfPixelCenters()):
         raise _UnsupportedError("RESIZE_BILINEAR that counts pixels from their corners")
     return Operator(
@@ -257,8 +260,7 @@ def _resize(known: Operator, table: object) -> Operator:
 
 
 def _mean(known: Operator, table: object) -> Operator:
-    options = tflite.ReducerOptions()
-    options.Init(table.Bytes, table.Pos)  # type: ignore[attr-defined]
+    options = _read(tflite.ReducerOptions(), table)
     return Operator(known.kind, known.inputs, known.outputs, keep_dims=options.KeepDims())
 
 

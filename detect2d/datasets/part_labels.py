@@ -7,7 +7,7 @@ only the first point of a hand, its wrist, has another name, for that skeleton's
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +36,8 @@ class PartField(NamedTuple):
     joints: tuple[str, ...]
 
 
-def _hand(part: str) -> tuple[str, ...]:
-    fingers = parts_of(WHOLE_BODY_135)[part]  # type: ignore[index] # one of its names
+def _hand(part: Literal["left_hand", "right_hand"]) -> tuple[str, ...]:
+    fingers = parts_of(WHOLE_BODY_135)[part]
     return (HAND_WRISTS[part], *(WHOLE_BODY_135.joints[i] for i in fingers))
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from triskel.keypoints import People2D
 
 MOST_ALIKE = 0.6
-"""Mean similarity of the joints from which on two people are one; of neighbours that overlap it stays below."""
+"""Mean similarity of the joints from which on two people are taken for one."""
 
 LEAST_SHARED = 6
 
@@ -22,7 +22,7 @@ def unlike(people: People2D) -> NDArray[np.intp]:
     assert people.skeleton.sigmas is not None, "similarity needs the joints' sigmas"
     spread = 2 * np.array(people.skeleton.sigmas)
     boxes = people.boxes
-    # 0.53 of the box is what COCO's people fill on average.
+    # A person fills about half of the box, as where labels have a box and no outline.
     areas = 0.53 * np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept: list[int] = []
     for i in np.argsort(-people.scores, kind="stable"):

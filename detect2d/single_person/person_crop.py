@@ -22,7 +22,7 @@ MARGIN = 1.25
 SMALLEST_PX = 16.0
 """Of a smaller square there is nothing to see that the body network has not seen."""
 
-# Lengths of an upright body, in lengths of the torso, the middle of what COCO's labels of standing people say.
+# Rough proportions of an upright adult, in lengths of the torso: a square a little too large or small does no harm.
 _SHOULDERS, _NOSE_TO_NECK, _FACE_WIDTH, _NECK_TO_EYES = 0.83, 0.53, 0.31, 0.5
 
 

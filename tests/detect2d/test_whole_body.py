@@ -317,6 +317,12 @@ def test_people_in_awkward_places_break_nothing(whole, coco_image, case):
     assert_nothing_is_invented(people, image)
     if case == "twenty":
         assert len(people) >= 12
+    else:
+        assert len(people) <= 3  # as many as the photograph has
+    if case == "15 px":
+        xy = people.keypoints[people.keypoints[..., 2] > 0][:, :2]
+        low, high = np.array([300, 200]) - 8, np.array([300 + small.shape[1], 200 + small.shape[0]]) + 8
+        assert ((xy > low) & (xy < high)).all()  # nothing where nobody is
 
 
 @pytest.mark.network
