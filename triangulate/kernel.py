@@ -1,8 +1,8 @@
 """One point from many views, compiled: consensus, weighted linear start, Levenberg-Marquardt on raw pixels.
 
-For each point: the midpoint of every pair of rays is a hypothesis; the one that most views agree with, weighted by
-their scores, wins; the agreeing views give a score-weighted linear solution; Levenberg-Marquardt with Tukey's loss
-minimises the reprojection error in the raw, distorted image; the views within the bound at the end are the ones used.
+For each point: the midpoint of a pair of rays is a hypothesis; the one that most views agree with, weighted by their
+scores, wins; the agreeing views give a score-weighted linear solution; Levenberg-Marquardt with Tukey's loss minimises
+the reprojection error in the raw, distorted image; the views within the bound at the end are the ones used.
 """
 
 import math
@@ -11,15 +11,25 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from triskel.keypoints import Missing
 from triskel.lens import POSE, pixel_ray, project_with_jacobian, to_camera
+from triskel.triangulate.refinement import PRIOR_FREEDOM, covariance, inverse, normal_equations, refine, times
 
-ALL_PAIRS_UP_TO = 8
-"""Views up to which every pair is a hypothesis; beyond, each view is paired with this many / 2 others, so that the
-work stays linear in the number of views."""
+MOST_HYPOTHESES = 66
+"""Pairs of views that are tried, those of the best scores first: all of twelve views'. With the number of views only
+the cost of each grows, so that the work stays linear in it."""
 
-MOST_STEPS = 20
+GOOD_ENOUGH = 0.75
+FEWEST_VIEWS_TO_STOP = 5
+"""Agreement, as a share of the most there can be, that ends the search among so many views: none of the rest could be
+much better. Among four, of which three agree, another three may agree more."""
+
 SMALLEST_SINE2 = 2.5e-4
 """Squared sine of the angle, about 0.9 degrees, under which two rays are taken for parallel."""
+
+FOUND = np.uint8(Missing.FOUND)
+FEW_VIEWS, PARALLEL = np.uint8(Missing.FEW_VIEWS), np.uint8(Missing.PARALLEL)
+BEHIND, DISAGREE = np.uint8(Missing.BEHIND), np.uint8(Missing.DISAGREE)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -74,22 +84,41 @@ def consensus(
     origins: NDArray[np.float64],
     rays: NDArray[np.float64],
     bound: float,
-) -> tuple[float, NDArray[np.float64]]:
-    """Return how much weight agrees with the best two-view hypothesis, and that: sum of w * (1 - (error/bound)^2)."""
+    best_X: NDArray[np.float64],
+) -> int:
+    """Write the two-view hypothesis that the most weight agrees with, sum of w * (1 - (error/bound)^2), to `best_X`.
+
+    Args:
+        cameras: (C, PACKED).
+        xy: (C, 2) raw px.
+        weight: (C,) scores.
+        index: the views that saw the point, best first.
+        origins: (C, 3) camera centres, m.
+        rays: (C, 3) unit viewing rays.
+        bound: error from which on a view does not agree, px.
+        best_X: (3,) m, written.
+
+    Returns:
+        FOUND, or why there is no hypothesis: PARALLEL, BEHIND or DISAGREE.
+    """
     n = len(index)
-    best, best_X = 0.0, np.full(3, np.nan)
+    total = 0.0
+    for k in range(n):
+        total += weight[index[k]]
     X = np.empty(3)
-    reach = n - 1 if n <= ALL_PAIRS_UP_TO else ALL_PAIRS_UP_TO // 2
-    for i in range(n):
-        for offset in range(1, reach + 1):
-            j = i + offset
-            if n <= ALL_PAIRS_UP_TO and j >= n:
+    best, tried, any_angle, any_meet = 0.0, 0, False, False
+    for j in range(1, n):
+        for i in range(j):
+            tried += 1
+            if tried > MOST_HYPOTHESES:
                 break
-            j = j % n
             a, b = index[i], index[j]
             meet, X[0], X[1], X[2] = midpoint(origins[a], rays[a], origins[b], rays[b])
             if not meet:
+                along = rays[a, 0] * rays[b, 0] + rays[a, 1] * rays[b, 1] + rays[a, 2] * rays[b, 2]
+                any_angle |= 1.0 - along * along > SMALLEST_SINE2
                 continue
+            any_meet = True
             support, views = 0.0, 0
             for k in range(n):
                 c = index[k]
@@ -100,133 +129,72 @@ def consensus(
             if views >= 2 and support > best:
                 best = support
                 best_X[:] = X
-    return best, best_X
+                if n >= FEWEST_VIEWS_TO_STOP and support > GOOD_ENOUGH * total:
+                    return FOUND
+    if best > 0.0:
+        return FOUND
+    if any_meet:
+        return DISAGREE
+    return BEHIND if any_angle else PARALLEL
 
 
 @numba.njit(cache=True, nogil=True)
 def linear(
-    origins: NDArray[np.float64], rays: NDArray[np.float64], weight: NDArray[np.float64], used: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return the point with the least weighted squared distance to the rays used; NaN if they are parallel."""
-    A, b = np.zeros((3, 3)), np.zeros(3)
+    origins: NDArray[np.float64],
+    rays: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    used: NDArray[np.bool_],
+    X: NDArray[np.float64],
+) -> bool:
+    """Write the point with the least weighted squared distance to the rays used to X; say whether there is one."""
+    a0 = a1 = a2 = a3 = a4 = a5 = 0.0
+    b0 = b1 = b2 = 0.0
     for c in range(len(used)):
         if not used[c]:
             continue
         d, o, w = rays[c], origins[c], weight[c] * weight[c]
         along = d[0] * o[0] + d[1] * o[1] + d[2] * o[2]
-        for i in range(3):
-            for j in range(3):
-                A[i, j] -= w * d[i] * d[j]
-            A[i, i] += w
-            b[i] += w * (o[i] - d[i] * along)
-    return solve3(A, b)
+        a0, a1, a2 = a0 + w * (1.0 - d[0] * d[0]), a1 - w * d[0] * d[1], a2 - w * d[0] * d[2]
+        a3, a4, a5 = a3 + w * (1.0 - d[1] * d[1]), a4 - w * d[1] * d[2], a5 + w * (1.0 - d[2] * d[2])
+        b0 += w * (o[0] - d[0] * along)
+        b1 += w * (o[1] - d[1] * along)
+        b2 += w * (o[2] - d[2] * along)
+    known, inverted = inverse((a0, a1, a2, a3, a4, a5))
+    if known:
+        X[0], X[1], X[2] = times(inverted, b0, b1, b2)
+    return known
 
 
 @numba.njit(cache=True, nogil=True)
-def solve3(A: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve a symmetric 3 x 3 system by cofactors; NaN if it is singular."""
-    c0 = A[1, 1] * A[2, 2] - A[1, 2] * A[2, 1]
-    c1 = A[1, 2] * A[2, 0] - A[1, 0] * A[2, 2]
-    c2 = A[1, 0] * A[2, 1] - A[1, 1] * A[2, 0]
-    det = A[0, 0] * c0 + A[0, 1] * c1 + A[0, 2] * c2
-    x = np.full(3, np.nan)
-    if abs(det) > 1e-300:
-        x[0] = (
-            c0 * b[0] + (A[0, 2] * A[2, 1] - A[0, 1] * A[2, 2]) * b[1] + (A[0, 1] * A[1, 2] - A[0, 2] * A[1, 1]) * b[2]
-        ) / det
-        x[1] = (
-            c1 * b[0] + (A[0, 0] * A[2, 2] - A[0, 2] * A[2, 0]) * b[1] + (A[0, 2] * A[1, 0] - A[0, 0] * A[1, 2]) * b[2]
-        ) / det
-        x[2] = (
-            c2 * b[0] + (A[0, 1] * A[2, 0] - A[0, 0] * A[2, 1]) * b[1] + (A[0, 0] * A[1, 1] - A[0, 1] * A[1, 0]) * b[2]
-        ) / det
-    return x
-
-
-@numba.njit(cache=True, nogil=True)
-def normal_equations(
+def one_point(
     cameras: NDArray[np.float64],
+    origins: NDArray[np.float64],
     xy: NDArray[np.float64],
-    weight: NDArray[np.float64],
+    score: NDArray[np.float64],
+    rays: NDArray[np.float64],
     index: NDArray[np.int64],
-    X: NDArray[np.float64],
     bound: float,
-    A: NDArray[np.float64],
-    b: NDArray[np.float64],
-) -> float:
-    """Fill J^T W J and J^T W r of Tukey's loss at X; return the loss, px^2 (a view beyond the bound: bound^2/3)."""
-    A[:] = 0.0
-    b[:] = 0.0
-    loss = 0.0
-    outside = bound * bound / 3.0
+    X: NDArray[np.float64],
+    used: NDArray[np.bool_],
+) -> int:
+    """Write a point's position (3,) and the views used (C,); return a `Missing`. `index` has the views that saw it."""
+    found = consensus(cameras, xy, score, index, origins, rays, bound, X)
+    if found != FOUND:
+        return found
     for k in range(len(index)):
-        c = cameras[index[k]]
-        x, y, z = to_camera(c, X[0], X[1], X[2])
-        u, v, ux, uy, uz, vx, vy, vz = project_with_jacobian(c, x, y, z)
-        ru, rv = xy[index[k], 0] - u, xy[index[k], 1] - v
-        r2 = (ru * ru + rv * rv) / (bound * bound)
-        if not r2 < 1.0:
-            loss += weight[index[k]] * outside
-            continue
-        rest = 1.0 - r2
-        loss += weight[index[k]] * outside * (1.0 - rest * rest * rest)
-        w = weight[index[k]] * rest * rest
-        ju = np.empty(3)
-        jv = np.empty(3)
-        for i in range(3):
-            ju[i] = ux * c[POSE + i] + uy * c[POSE + 3 + i] + uz * c[POSE + 6 + i]
-            jv[i] = vx * c[POSE + i] + vy * c[POSE + 3 + i] + vz * c[POSE + 6 + i]
-        for i in range(3):
-            for j in range(3):
-                A[i, j] += w * (ju[i] * ju[j] + jv[i] * jv[j])
-            b[i] += w * (ju[i] * ru + jv[i] * rv)
-    return loss
-
-
-@numba.njit(cache=True, nogil=True)
-def refine(
-    cameras: NDArray[np.float64],
-    xy: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    index: NDArray[np.int64],
-    X: NDArray[np.float64],
-    bound: float,
-) -> None:
-    """Move X, in place, to the nearest minimum of the robust reprojection error by Levenberg-Marquardt."""
-    A, b, damped = np.empty((3, 3)), np.empty(3), np.empty((3, 3))
-    loss = normal_equations(cameras, xy, weight, index, X, bound, A, b)
-    damping = 1e-4
-    trial_A, trial_b = np.empty((3, 3)), np.empty(3)
-    for _ in range(MOST_STEPS):
-        damped[:] = A
-        for i in range(3):
-            damped[i, i] += damping * A[i, i] + 1e-12
-        step = solve3(damped, b)
-        if not (math.isfinite(step[0]) and math.isfinite(step[1]) and math.isfinite(step[2])):
-            return
-        trial = X + step
-        trial_loss = normal_equations(cameras, xy, weight, index, trial, bound, trial_A, trial_b)
-        if trial_loss <= loss:
-            X[:] = trial
-            A[:], b[:] = trial_A, trial_b
-            done = math.sqrt(step[0] ** 2 + step[1] ** 2 + step[2] ** 2) < 1e-10
-            loss, damping = trial_loss, damping * 0.1
-            if done:
-                return
-        else:
-            damping *= 10.0
-            if damping > 1e8:
-                return
-
-
-@numba.njit(cache=True, nogil=True)
-def _spread(A: NDArray[np.float64], noise_px: float, out: NDArray[np.float64]) -> None:
-    """Write the standard deviations, mm, of a point whose unweighted normal matrix is A, for a pixel noise."""
-    for i in range(3):
-        unit = np.zeros(3)
-        unit[i] = 1.0
-        variance = solve3(A, unit)[i]
-        out[i] = 1000.0 * noise_px * math.sqrt(variance) if variance > 0.0 else math.nan
+        c = index[k]
+        used[c] = residual(cameras[c], X, xy[c, 0], xy[c, 1]) < bound
+    start = np.empty(3)
+    if linear(origins, rays, score, used, start):
+        there = normal_equations(cameras, xy, score, index, start[0], start[1], start[2], bound)[0]
+        here = normal_equations(cameras, xy, score, index, X[0], X[1], X[2], bound)[0]
+        if there < here:
+            X[:] = start
+    refine(cameras, xy, score, index, X, bound)
+    for k in range(len(index)):
+        c = index[k]
+        used[c] = residual(cameras[c], X, xy[c, 0], xy[c, 1]) < bound
+    return FOUND
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
@@ -238,7 +206,15 @@ def triangulate_many(
     bound: float,
     noise_px: float,
     least_views: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    max_sigma_mm: float,
+) -> tuple[
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.bool_],
+    NDArray[np.float32],
+    NDArray[np.uint8],
+]:
     """Triangulate N points.
 
     Args:
@@ -247,52 +223,57 @@ def triangulate_many(
         xy: (N, C, 2) raw px; a view counts if it is finite and its score is above 0.
         score: (N, C) weights.
         bound: largest reprojection error of a view that is used, px.
-        noise_px: standard deviation of a detection along one axis, px, for `sigma_mm`.
+        noise_px: standard deviation of a detection along one axis, px, for the covariance.
         least_views: fewest views of a point.
+        max_sigma_mm: a point whose total standard deviation is larger is missing, mm.
 
     Returns:
-        X (N, 3), score (N,), mean error (N,) px, views used (N, C), sigma (N, 3) mm.
+        X (N, 3), score (N,), mean error (N,) px, views used (N, C), covariance (N, 3, 3) mm^2, `Missing` (N,).
     """
     N, C = score.shape
-    out_X, out_sigma = np.full((N, 3), np.nan), np.full((N, 3), np.nan)
+    out_X, out_cov = np.full((N, 3), np.nan), np.full((N, 3, 3), np.nan, np.float32)
     out_score, out_error = np.zeros(N), np.full(N, np.nan)
-    out_views = np.zeros((N, C), np.bool_)
+    out_views, out_missing = np.zeros((N, C), np.bool_), np.full(N, FEW_VIEWS, np.uint8)
     for p in numba.prange(N):
-        rays = np.zeros((C, 3))
-        seen = np.zeros(C, np.bool_)
+        rays, X = np.empty((C, 3)), np.empty(3)
+        used = np.zeros(C, np.bool_)
+        index = np.empty(C, np.int64)
+        n = 0
         for c in range(C):
             if score[p, c] > 0.0 and math.isfinite(xy[p, c, 0]) and math.isfinite(xy[p, c, 1]):
                 rays[c, 0], rays[c, 1], rays[c, 2] = world_ray(cameras[c], xy[p, c, 0], xy[p, c, 1])
-                seen[c] = math.isfinite(rays[c, 0])
-        index = np.flatnonzero(seen)
-        if len(index) < least_views:
+                if math.isfinite(rays[c, 0]):
+                    k = n  # insertion keeps the best scores first
+                    while k > 0 and score[p, index[k - 1]] < score[p, c]:
+                        index[k] = index[k - 1]
+                        k -= 1
+                    index[k] = c
+                    n += 1
+        if n < least_views:
             continue
-        support, X = consensus(cameras, xy[p], score[p], index, origins, rays, bound)
-        if support <= 0.0:
+        index = index[:n]
+        out_missing[p] = one_point(cameras, origins, xy[p], score[p], rays, index, bound, X, used)
+        if out_missing[p] != FOUND:
             continue
-        for k in range(len(index)):
-            c = int(index[k])
-            seen[c] = residual(cameras[c], X, xy[p, c, 0], xy[p, c, 1]) < bound
-        start = linear(origins, rays, score[p], seen)
-        A, b = np.empty((3, 3)), np.empty(3)
-        if math.isfinite(start[0]) and normal_equations(
-            cameras, xy[p], score[p], index, start, bound, A, b
-        ) < normal_equations(cameras, xy[p], score[p], index, X, bound, A, b):
-            X = start
-        refine(cameras, xy[p], score[p], index, X, bound)
-        used, total, error = 0, 0.0, 0.0
-        for k in range(len(index)):
-            c = int(index[k])
-            r = residual(cameras[c], X, xy[p, c, 0], xy[p, c, 1])
-            seen[c] = r < bound
-            if seen[c]:
-                used += 1
+        views, total, error, squared = 0, 0.0, 0.0, 0.0
+        for k in range(n):
+            c = index[k]
+            if used[c]:
+                r = residual(cameras[c], X, xy[p, c, 0], xy[p, c, 1])
+                views += 1
                 total += score[p, c]
                 error += r
-        if used < least_views:
+                squared += r * r
+        if views < least_views:
+            out_missing[p] = DISAGREE
             continue
-        normal_equations(cameras, xy[p], np.ones(C), np.flatnonzero(seen), X, 1e6, A, b)
-        _spread(A, noise_px, out_sigma[p])
-        out_X[p], out_score[p], out_error[p] = X, total / used, error / used
-        out_views[p] = seen
-    return out_X, out_score, out_error, out_views, out_sigma
+        _, A, _, noisy = normal_equations(cameras, xy[p], score[p], index, X[0], X[1], X[2], bound)
+        prior = PRIOR_FREEDOM * noise_px * noise_px
+        variance = (prior + squared) / (PRIOR_FREEDOM + 2.0 * views - 3.0)
+        if not covariance(A, noisy, variance, out_cov[p]) <= max_sigma_mm * max_sigma_mm:
+            out_missing[p] = PARALLEL
+            out_cov[p] = np.nan
+            continue
+        out_X[p], out_score[p], out_error[p] = X, total / views, error / views
+        out_views[p] = used
+    return out_X, out_score, out_error, out_views, out_cov, out_missing

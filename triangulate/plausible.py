@@ -7,7 +7,7 @@ not let it pass: such points become missing, never corrected.
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.keypoints import Points3D
+from triskel.keypoints import Missing, Points3D
 from triskel.skeleton import Skeleton
 from triskel.triangulate.fine_parts import bad_fine_points
 from triskel.triangulate.medians import leaves_median, nanmedian
@@ -39,28 +39,16 @@ def drop_implausible(skeleton: Skeleton, points: Points3D, time_s: NDArray[np.fl
     Returns:
         The same points; dropped ones are NaN with score 0 and no views.
     """
-    everything = points.X.copy()
     body = parts_of(skeleton)["body"]
-    X = everything[:, :, body]
+    bad, jumps = np.zeros(points.score.shape, bool), np.zeros(points.score.shape, bool)
+    X = points.X[:, :, body].copy()
     X[_far_away(X)] = np.nan
     limbs = _rigid_limbs(skeleton)
     X[_bad_limbs(limbs, X, points.n_views[:, :, body], points.reproj_px[:, :, body])] = np.nan
-    X[leaves_median(X, time_s, JUMP_M, JUMP_WINDOW_S)] = np.nan
-    everything[:, :, body] = X
-    everything[bad_fine_points(skeleton, everything, time_s)] = np.nan
-    return _without(points, everything)
-
-
-def _without(points: Points3D, X: NDArray[np.float64]) -> Points3D:
-    """Return the points with those missing altogether that are missing in `X`."""
-    gone = np.isnan(X[..., 0]) & np.isfinite(points.X[..., 0])
-    return Points3D(
-        X=X,
-        score=np.where(gone, 0.0, points.score),
-        reproj_px=np.where(gone, np.nan, points.reproj_px),
-        views=points.views & ~gone[..., None],
-        sigma_mm=np.where(gone[..., None], np.nan, points.sigma_mm),
-    )
+    bad[:, :, body] = np.isnan(X[..., 0])
+    jumps[:, :, body] = leaves_median(X, time_s, JUMP_M, JUMP_WINDOW_S)
+    points = points.without(bad, Missing.IMPLAUSIBLE).without(jumps, Missing.OUTLIER)
+    return points.without(bad_fine_points(skeleton, points.X, time_s), Missing.IMPLAUSIBLE)
 
 
 def _far_away(X: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -25,6 +25,8 @@ class TriangulateOptions:
         least_score: views with a lower score are not used.
         tightest_px: lower end of the automatic bound.
         widest_px: upper end of the automatic bound, px in a 1280 x 1024 image.
+        max_sigma_mm: a point less certain than this, mm (root of the covariance's trace), is missing: its rays are so
+            nearly parallel that its distance is a guess.
     """
 
     max_reproj_px: float | None = None
@@ -32,12 +34,15 @@ class TriangulateOptions:
     least_score: float = 0.05
     tightest_px: float = 4.0
     widest_px: float = 80.0
+    max_sigma_mm: float = 300.0
 
     def __post_init__(self) -> None:
         if self.least_views < 2:
             raise ValueError(f"least_views is at least 2, got {self.least_views}")
         if self.max_reproj_px is not None and not self.max_reproj_px > 0:
             raise ValueError(f"max_reproj_px is positive, got {self.max_reproj_px}")
+        if not self.max_sigma_mm > 0:
+            raise ValueError(f"max_sigma_mm is positive, got {self.max_sigma_mm}")
 
 
 def triangulate_points(
@@ -57,7 +62,7 @@ def triangulate_points(
 
     Returns:
         `Points3D` of leading shape (...). A point is NaN with score 0 where fewer than `least_views` views agree, all
-        rays are parallel, or it would lie behind a camera.
+        rays are parallel, or it would lie behind a camera; its `missing` says which.
 
     Raises:
         ValueError: the shapes do not fit the rig or each other.
@@ -76,10 +81,12 @@ def triangulate_points(
     cameras = np.stack([pack(camera) for camera in rig])
     origins = np.stack([camera.centre for camera in rig])
 
+    least, max_sigma = options.least_views, float(options.max_sigma_mm)
+
     def run(bound: float, noise_px: float, chosen: slice) -> tuple[NDArray[np.float64], ...]:
         # Contiguous and float: the kernel is compiled once for each kind of argument, which takes seconds.
         some, scores = np.ascontiguousarray(points[chosen]), np.ascontiguousarray(weights[chosen])
-        return triangulate_many(cameras, origins, some, scores, float(bound), noise_px, options.least_views)
+        return triangulate_many(cameras, origins, some, scores, float(bound), float(noise_px), least, max_sigma)
 
     widest = options.widest_px * np.sqrt(max(np.prod(camera.size_wh) for camera in rig) / REFERENCE_PIXELS)
     if options.max_reproj_px is not None:
@@ -88,13 +95,14 @@ def triangulate_points(
         sample = slice(None, None, max(1, len(points) // 4000))
         noise = _noise_px(run(widest, 1.0, sample))
         bound = float(np.clip(6 * noise, options.tightest_px, widest))
-    X, point_score, error, views, sigma = run(bound, noise, slice(None))
+    X, point_score, error, views, cov_mm2, missing = run(bound, noise, slice(None))
     return Points3D(
         X=X.reshape(*shape, 3),
         score=point_score.reshape(shape),
         reproj_px=error.reshape(shape),
         views=np.asarray(views, dtype=bool).reshape(*shape, len(rig)),
-        sigma_mm=sigma.reshape(*shape, 3),
+        cov_mm2=np.asarray(cov_mm2, dtype=np.float32).reshape(*shape, 3, 3),
+        missing=np.asarray(missing, dtype=np.uint8).reshape(shape),
     )
 
 
@@ -104,7 +112,7 @@ def _noise_px(result: tuple[NDArray[np.float64], ...]) -> float:
     A mean of Rayleigh-distributed errors is 1.2533 sigma; a point fitted to n views leaves 2 n - 3 of 2 n degrees of
     freedom. The median over points keeps outliers out.
     """
-    _, _, error, views, _ = result
+    error, views = result[2], result[3]
     n = views.sum(axis=1)
     redundant = n >= 3 if (n >= 3).any() else n >= 2
     if not redundant.any():

@@ -1,6 +1,7 @@
 """What detection and triangulation hand on: people in one image, points in the world."""
 
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +54,29 @@ class People2D:
         return replace(self, keypoints=self.keypoints[index], scores=self.scores[index])
 
 
+class Missing(IntEnum):
+    """Why a point has no position."""
+
+    FOUND = 0
+    """It has one."""
+    NO_PERSON = 1
+    """Its person was not found in that frame set."""
+    FEW_VIEWS = 2
+    """Too few cameras saw it."""
+    PARALLEL = 3
+    """The rays that see it are parallel, or so nearly that the distance is a guess."""
+    BEHIND = 4
+    """Its rays meet only behind a camera."""
+    DISAGREE = 5
+    """Too few of the cameras that saw it agree where it is."""
+    IMPLAUSIBLE = 6
+    """No body has it there: a limb of impossible length, a hand away from its wrist."""
+    OUTLIER = 7
+    """It leaves its own path in time and comes back."""
+    UNKNOWN = 8
+    """Read from a file, which does not say."""
+
+
 class Points3D(NamedTuple):
     """Triangulated points; every array starts with the same shape (...).
 
@@ -61,17 +85,49 @@ class Points3D(NamedTuple):
         score: (...) in [0, 1]; 0 where missing.
         reproj_px: (...) mean reprojection error over the views used, raw px; NaN where missing.
         views: (..., C) which cameras were used.
-        sigma_mm: (..., 3) standard deviation along the world axes, mm, from the spread of the reprojection
-            errors; NaN where missing.
+        cov_mm2: (..., 3, 3) covariance in world axes, mm^2, float32; NaN where missing. What the noise of the
+            detections does to the position: a wrong calibration, or a joint that all cameras see in the wrong place, is
+            not in it.
+        missing: (...) uint8, a `Missing`: `FOUND` where there is a position, else why there is none.
     """
 
     X: NDArray[np.float64]
     score: NDArray[np.float64]
     reproj_px: NDArray[np.float64]
     views: NDArray[np.bool_]
-    sigma_mm: NDArray[np.float64]
+    cov_mm2: NDArray[np.float32]
+    missing: NDArray[np.uint8]
 
     @property
     def n_views(self) -> NDArray[np.int64]:
         """Return (...) the number of views used."""
         return np.asarray(self.views.sum(axis=-1), dtype=np.int64)
+
+    @property
+    def sigma_mm(self) -> NDArray[np.float64]:
+        """Return (..., 3) the standard deviations along the world axes, mm; NaN where missing."""
+        return np.sqrt(np.diagonal(self.cov_mm2, axis1=-2, axis2=-1).astype(np.float64))
+
+    def without(self, gone: NDArray[np.bool_], why: Missing) -> "Points3D":
+        """Return the points with those of `gone` (...) missing; what was missing before keeps its reason."""
+        gone = gone & np.isfinite(self.X[..., 0])
+        return Points3D(
+            X=np.where(gone[..., None], np.nan, self.X),
+            score=np.where(gone, 0.0, self.score),
+            reproj_px=np.where(gone, np.nan, self.reproj_px),
+            views=self.views & ~gone[..., None],
+            cov_mm2=np.where(gone[..., None, None], np.float32(np.nan), self.cov_mm2),
+            missing=np.where(gone, np.uint8(why), self.missing),
+        )
+
+
+def missing_points(shape: tuple[int, ...], cameras: int, why: Missing = Missing.NO_PERSON) -> Points3D:
+    """Return `Points3D` of a leading shape in which every point is missing."""
+    return Points3D(
+        X=np.full((*shape, 3), np.nan),
+        score=np.zeros(shape),
+        reproj_px=np.full(shape, np.nan),
+        views=np.zeros((*shape, cameras), bool),
+        cov_mm2=np.full((*shape, 3, 3), np.nan, np.float32),
+        missing=np.full(shape, why, np.uint8),
+    )

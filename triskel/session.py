@@ -6,7 +6,7 @@ SESSION/
   videos/<camera>.*     every frame received
   frames.parquet        one row a frame set
   keypoints2d.parquet   what the detector saw
-  keypoints3d.parquet   people in 3D
+  keypoints3d.parquet   people in 3D, and keypoints3d_raw.parquet: the same before anything was done over time
 """
 
 import datetime
@@ -32,6 +32,7 @@ from triskel.schema import first_problem
 
 SESSION_FILE, RIG_FILE, FRAMES_FILE = "session.yaml", "rig.yaml", "frames.parquet"
 KEYPOINTS_2D_FILE, KEYPOINTS_3D_FILE, VIDEOS = "keypoints2d.parquet", "keypoints3d.parquet", "videos"
+KEYPOINTS_3D_RAW_FILE = "keypoints3d_raw.parquet"
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Camera names become file names, so they are kept to what every file system takes."""
@@ -202,8 +203,13 @@ class Session:
         """Read the people in 3D."""
         return tables.read_keypoints3d(self.path / KEYPOINTS_3D_FILE)
 
-    def save_motion(self, motion: Motion3D) -> None:
-        """Write the people in 3D."""
+    def raw_motion(self) -> Motion3D:
+        """Read the people in 3D as they were triangulated, before anything was done over time."""
+        return tables.read_keypoints3d(self.path / KEYPOINTS_3D_RAW_FILE)
+
+    def save_motion(self, motion: Motion3D, *, raw: Motion3D | None = None) -> None:
+        """Write the people in 3D; `raw` is what they were before anything was done over time, `motion` if None."""
+        tables.write_keypoints3d(motion if raw is None else raw, self.path / KEYPOINTS_3D_RAW_FILE)
         tables.write_keypoints3d(motion, self.path / KEYPOINTS_3D_FILE)
 
     def with_run(self, stage: str, seconds: float, settings: Mapping[str, Setting]) -> Self:

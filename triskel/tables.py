@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 
 from triskel.errors import SessionError
 from triskel.files import atomic_path
-from triskel.keypoints import Points3D
+from triskel.keypoints import Missing, Points3D, missing_points
 from triskel.motion import Detections2D, Motion3D
 from triskel.skeleton import Skeleton, get_skeleton
 from triskel.whole_body import PARTS, part_names
 
 MOST_SETS, MOST_PEOPLE = 100_000_000, 1000
 """Beyond any recording: a file that says more is damaged, and would exhaust the memory."""
+
+OFF_DIAGONAL = ((0, 1), (0, 2), (1, 2))
+COVARIANCES = ("cov_xy_mm2", "cov_xz_mm2", "cov_yz_mm2")
+"""Columns that files of earlier versions lack."""
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 KEYPOINTS_2D = pa.schema(
@@ -29,6 +33,7 @@ KEYPOINTS_3D = pa.schema(
     + [(column, pa.float32()) for column in ("score", "reproj_px")]
     + [("n_views", pa.int8()), ("views", pa.list_(pa.string()))]
     + [(f"sigma_{axis}_mm", pa.float32()) for axis in "xyz"]
+    + [(name, pa.float32()) for name in COVARIANCES]
     + [("gap", pa.bool_())]
 )
 
@@ -39,8 +44,8 @@ def write_table(table: pa.Table, path: Path) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read a Parquet table and check that it has the columns of `schema`.
+def read_table(path: Path, schema: pa.Schema, *, zero: tuple[str, ...] = ()) -> pa.Table:
+    """Read a Parquet table and check that it has the columns of `schema`; those of `zero` are 0 where it lacks them.
 
     Raises:
         SessionError: the file is missing, damaged, or lacks a column.
@@ -53,6 +58,9 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
         raise SessionError(
             f"{path}: damaged, cannot be read ({str(error).splitlines()[0]}); rerun its stage"
         ) from error
+    for name in zero:
+        if name not in table.column_names:
+            table = table.append_column(schema.field(name), pa.array(np.zeros(len(table)), schema.field(name).type))
     missing = [name for name in schema.names if name not in table.column_names]
     if missing:
         raise SessionError(f"{path}: lacks the columns {', '.join(missing)}; it has {', '.join(table.column_names)}")
@@ -175,17 +183,11 @@ def read_keypoints2d(path: Path) -> Detections2D:
 def write_keypoints3d(motion: Motion3D, path: Path) -> None:
     """Write people in 3D; one row for each joint that has a position."""
     f, n, j = np.nonzero(motion.found)
-    all_points = motion.points
-    points = Points3D(
-        X=all_points.X[f, n, j],
-        score=all_points.score[f, n, j],
-        reproj_px=all_points.reproj_px[f, n, j],
-        views=all_points.views[f, n, j],
-        sigma_mm=all_points.sigma_mm[f, n, j],
-    )
+    points = Points3D(*(array[f, n, j] for array in motion.points))
     columns: list[Any] = [f, motion.time_s[f], motion.ids[n], _names(PARTS, _parts(motion.skeleton)[j])]
     columns += [_names(motion.skeleton.joints, j), *points.X.T, points.score, points.reproj_px, points.n_views]
-    columns += [_views(points.views, motion.cameras), *points.sigma_mm.T, motion.gap[f, n, j]]
+    columns += [_views(points.views, motion.cameras), *points.sigma_mm.T]
+    columns += [*(points.cov_mm2[:, a, b] for a, b in OFF_DIAGONAL), motion.gap[f, n, j]]
     schema = _schema(KEYPOINTS_3D, motion.skeleton, motion.cameras, len(motion.time_s))
     times = ",".join(repr(float(t)) for t in motion.time_s)
     schema = schema.with_metadata(
@@ -200,7 +202,7 @@ def read_keypoints3d(path: Path) -> Motion3D:
     Raises:
         SessionError: the file is missing, damaged or of another kind.
     """
-    table = read_table(path, KEYPOINTS_3D)
+    table = read_table(path, KEYPOINTS_3D, zero=COVARIANCES)
     skeleton, cameras, sets = _metadata(table, path)
     metadata: dict[bytes, bytes] = table.schema.metadata
     try:
@@ -217,9 +219,13 @@ def read_keypoints3d(path: Path) -> Motion3D:
     order = np.argsort(ids)
     n = order[np.searchsorted(ids, table["person"].to_numpy(), sorter=order)]
     shape = (sets, len(ids), len(skeleton))
-    points = missing_points(shape, len(cameras))
+    points = missing_points(shape, len(cameras), Missing.UNKNOWN)
     points.X[f, n, j] = np.stack([table[f"{axis}_m"].to_numpy() for axis in "xyz"], axis=-1)
-    points.sigma_mm[f, n, j] = np.stack([table[f"sigma_{axis}_mm"].to_numpy() for axis in "xyz"], axis=-1)
+    for i, axis in enumerate("xyz"):
+        points.cov_mm2[f, n, j, i, i] = table[f"sigma_{axis}_mm"].to_numpy() ** 2
+    for (a, b), name in zip(OFF_DIAGONAL, COVARIANCES, strict=True):
+        points.cov_mm2[f, n, j, a, b] = points.cov_mm2[f, n, j, b, a] = table[name].to_numpy()
+    points.missing[f, n, j] = Missing.FOUND
     points.score[f, n, j] = table["score"].to_numpy()
     points.reproj_px[f, n, j] = table["reproj_px"].to_numpy()
     lists = table["views"].combine_chunks()
@@ -229,17 +235,6 @@ def read_keypoints3d(path: Path) -> Motion3D:
     gap = np.zeros(shape, bool)
     gap[f, n, j] = table["gap"].to_numpy(zero_copy_only=False)
     return Motion3D(skeleton, cameras, time_s, ids, points, gap)
-
-
-def missing_points(shape: tuple[int, ...], cameras: int) -> Points3D:
-    """Return `Points3D` of a leading shape in which every point is missing."""
-    return Points3D(
-        X=np.full((*shape, 3), np.nan),
-        score=np.zeros(shape),
-        reproj_px=np.full(shape, np.nan),
-        views=np.zeros((*shape, cameras), bool),
-        sigma_mm=np.full((*shape, 3), np.nan),
-    )
 
 
 def write_frames(time_s: NDArray[np.float64], frames: dict[str, NDArray[np.int64]], path: Path) -> None:

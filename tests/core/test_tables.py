@@ -5,6 +5,7 @@ import pytest
 
 from triskel import Detections2D, Motion3D, SessionError
 from triskel.files import atomic_folder, atomic_path
+from triskel.keypoints import Missing
 from triskel.skeleton import COCO_18, WHOLE_BODY_135
 from triskel.tables import (
     missing_points,
@@ -40,10 +41,12 @@ def make_motion(F=5, ids=(0, 3), cameras=CAMERAS, skeleton=COCO_18):
     points.score[found] = rng.uniform(0.1, 1, found.sum())
     points.reproj_px[found] = rng.uniform(0, 5, found.sum())
     points.views[found] = rng.random((found.sum(), len(cameras))) < 0.6
-    points.sigma_mm[found] = rng.uniform(1, 9, (found.sum(), 3))
+    factor = rng.uniform(1, 3, (found.sum(), 3, 3))
+    points.cov_mm2[found] = factor @ np.swapaxes(factor, 1, 2)
+    points.missing[found] = Missing.FOUND
     gap = found & (rng.random(shape) < 0.2)
     points.views[gap] = False
-    points.sigma_mm[gap] = np.nan
+    points.cov_mm2[gap] = np.nan
     return Motion3D(skeleton, cameras, np.arange(F) / 29.97, np.array(ids, np.int64), points, gap)
 
 
@@ -57,6 +60,8 @@ def assert_same_motion(back, motion):
     for name in ("score", "reproj_px", "sigma_mm"):  # kept as float32
         old, new = getattr(motion.points, name), getattr(back.points, name)
         np.testing.assert_allclose(new, old, rtol=1e-7, atol=0, err_msg=name)
+    np.testing.assert_allclose(back.points.cov_mm2, motion.points.cov_mm2, rtol=1e-6, atol=0)
+    np.testing.assert_array_equal(back.points.missing == Missing.FOUND, motion.found)
 
 
 def test_detections_return_as_they_were_to_single_precision(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from triskel.skeleton import BODY_25, WHOLE_BODY_135
-from triskel.tables import missing_points
+from triskel.keypoints import Missing, missing_points
 from triskel.triangulate.fine_parts import bad_fine_points
 from triskel.triangulate.plausible import drop_implausible
 from triskel.whole_body import parts_of
@@ -109,7 +109,8 @@ def test_a_point_that_leaves_its_place_in_the_face_goes_and_an_open_mouth_stays(
 
 def test_what_is_dropped_is_missing_in_every_field(X):
     points = missing_points((F, 1, 135), 4)
-    points.X[:], points.score[:], points.reproj_px[:], points.sigma_mm[:] = X, 0.8, 1.0, 3.0
+    points.X[:], points.score[:], points.reproj_px[:], points.cov_mm2[:] = X, 0.8, 1.0, 9 * np.eye(3)
+    points.missing[:] = Missing.FOUND
     points.views[..., :3] = True
     points.X[5, 0, LEFT] += (0.6, 0, 0)
     kept = drop_implausible(WHOLE_BODY_135, points, TIME)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from triskel.skeleton import BODY_25
-from triskel.tables import missing_points
+from triskel.keypoints import Missing, missing_points
 from triskel.triangulate.plausible import drop_implausible
 
 F = 40
@@ -19,7 +19,8 @@ def walking():
     points.score[:] = 0.8
     points.reproj_px[:] = 1.0
     points.views[..., :3] = True
-    points.sigma_mm[:] = 3.0
+    points.cov_mm2[:] = 9 * np.eye(3)
+    points.missing[:] = Missing.FOUND
     return points
 
 
