@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from triskel.camera import Rig
 from triskel.errors import InputError
+from triskel.keypoints import Missing
 from triskel.motion import Detections2D, Motion3D
-from triskel.triangulate.association import Sighting, associate
 from triskel.triangulate.by_part import triangulate_by_part
+from triskel.triangulate.find_people import find_people
 from triskel.triangulate.plausible import drop_implausible
-from triskel.triangulate.points import REFERENCE_PIXELS, TriangulateOptions, triangulate_points
-from triskel.triangulate.tracking import track
+from triskel.triangulate.points import REFERENCE_PIXELS, TriangulateOptions
+from triskel.triangulate.tracking import Track
 from triskel.whole_body import parts_of
 
 
@@ -39,12 +40,14 @@ class People3D(NamedTuple):
     """People in 3D, and what they were made from.
 
     Attributes:
-        motion: the people.
+        motion: the people, after everything that was done over time.
         observed: (F, C, N, J, 3) the detection of each person in each camera, px and score; NaN, NaN, 0 for none.
+        raw: the people as they were triangulated, each frame set by itself.
     """
 
     motion: Motion3D
     observed: NDArray[np.float64]
+    raw: Motion3D
 
 
 def triangulate_people(
@@ -66,19 +69,41 @@ def triangulate_people(
         InputError: there are fewer than two cameras, or times and frames differ in number.
     """
     options = options or PeopleOptions()
+    time_s = np.asarray(time_s, dtype=np.float64)
     if len(detections.cameras) < 2:
         raise InputError(f"3D needs at least two cameras, got {', '.join(detections.cameras) or 'none'}")
     if len(time_s) != len(detections.keypoints):
         raise InputError(f"there are {len(detections.keypoints)} frame sets but {len(time_s)} times")
     rig = rig.select(list(detections.cameras))
+    tracks = _tracks(rig, detections, time_s, options)
+    observed = _observed(detections, tracks)
+    points = triangulate_by_part(rig, detections.skeleton, np.moveaxis(observed, 1, 0), options.points)
+    points = drop_implausible(detections.skeleton, points, time_s)
+    there = np.zeros(points.score.shape[:2], bool)
+    for n, one in enumerate(tracks):
+        there[list(one), n] = True
+    points = points._replace(missing=np.where(there[..., None], points.missing, np.uint8(Missing.NO_PERSON)))
+    ids = np.arange(len(tracks), dtype=np.int64)
+    no_gaps = np.zeros(points.score.shape, bool)
+    raw = Motion3D(detections.skeleton, detections.cameras, time_s, ids, points, no_gaps)
+    return People3D(raw, observed, raw)
+
+
+def _tracks(rig: Rig, detections: Detections2D, time_s: NDArray[np.float64], options: PeopleOptions) -> list[Track]:
+    """Return the people to keep, each as the frames and detections in which they were found."""
     bound = options.association_px * np.sqrt(max(np.prod(camera.size_wh) for camera in rig) / REFERENCE_PIXELS)
     # Two of many cameras agree by chance too often; two of three are all there may be.
     least_views = max(options.points.least_views, min(3, len(rig) - 1))
     # The body alone says who is who: a hand or a face may be somebody else's, and so many points would outvote it.
     bodies = np.ascontiguousarray(detections.keypoints[..., parts_of(detections.skeleton)["body"], :])
-    frames = associate(rig, bodies, bound_px=float(bound), least_views=least_views)
-    tracks = track(_with_centres(rig, bodies, frames, options.points), time_s)
-    tracks = [one for one in tracks if len(one) >= options.least_share * len(tracks[0])][: options.most_people]
+    tracks = find_people(
+        rig, bodies, time_s, bound_px=float(bound), least_views=least_views, least_share=options.least_share
+    )
+    return tracks[: options.most_people]
+
+
+def _observed(detections: Detections2D, tracks: list[Track]) -> NDArray[np.float64]:
+    """Return (F, C, N, J, 3) the detections that each person was found in."""
     F, C, _, J, _ = detections.keypoints.shape
     observed = np.full((F, C, len(tracks), J, 3), np.nan)
     observed[..., 2] = 0
@@ -86,38 +111,4 @@ def triangulate_people(
         for f, sighting in one.items():
             for c in np.flatnonzero(sighting.members >= 0):
                 observed[f, c, n] = detections.keypoints[f, c, sighting.members[c]]
-    points = triangulate_by_part(rig, detections.skeleton, np.moveaxis(observed, 1, 0), options.points)
-    time_s = np.asarray(time_s, dtype=np.float64)
-    points = drop_implausible(detections.skeleton, points, time_s)
-    shape = (F, len(tracks), J)
-    motion = Motion3D(
-        detections.skeleton,
-        detections.cameras,
-        time_s,
-        np.arange(len(tracks), dtype=np.int64),
-        points,
-        np.zeros(shape, bool),
-    )
-    return People3D(motion, observed)
-
-
-def _with_centres(
-    rig: Rig, bodies: NDArray[np.float64], frames: list[list[Sighting]], options: TriangulateOptions
-) -> list[list[Sighting]]:
-    """Return the sightings with their centres measured by all views that see them, not by the two that met best.
-
-    A hypothesis of two opposite cameras can be metres off along their common line of sight, which would cut a track.
-    """
-    flat = [(f, sighting) for f, row in enumerate(frames) for sighting in row]
-    if not flat:
-        return frames
-    seen = np.full((len(rig), len(flat), *bodies.shape[3:]), np.nan)
-    for i, (f, sighting) in enumerate(flat):
-        for c in np.flatnonzero(sighting.members >= 0):
-            seen[c, i] = bodies[f, c, sighting.members[c]]
-    X = triangulate_points(rig, seen[..., :2], np.nan_to_num(seen[..., 2]), options=options).X
-    out: list[list[Sighting]] = [[] for _ in frames]
-    for (f, sighting), joints in zip(flat, X, strict=True):
-        found = joints[np.isfinite(joints[:, 0])]
-        out[f].append(sighting._replace(centre=np.median(found, axis=0)) if len(found) else sighting)
-    return out
+    return observed

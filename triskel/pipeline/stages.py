@@ -289,7 +289,7 @@ def triangulate(
     time_s = session.frames()[0] if (session.path / FRAMES_FILE).exists() else _times(session, detections)
     started = time.perf_counter()
     people = triangulate_people(rig, detections, time_s, options=options)
-    session.save_motion(people.motion)
+    session.save_motion(people.motion, raw=people.raw)
     progress("triangulate", len(time_s), len(time_s))
     settings = {
         "most_people": options.most_people,
