@@ -205,15 +205,23 @@ class WholeBodyDetector:
         """Return the people without the parts that are off, best first; nobody is left of whom nothing is."""
         keypoints = people.keypoints.copy()
         body = parts_of(people.skeleton)["body"]
-        off = np.zeros(keypoints.shape[:2], bool)
-        off[:, body] = keypoints[:, body, 2] < self.options.least_joint_score
-        feet = np.array([joint.endswith(("Toe", "Heel")) for joint in people.skeleton.joints[: len(body)]])
-        off[:, body[feet]] |= not self.parts.feet
-        off[:, body[~feet]] |= not self.parts.body
-        keypoints[off] = np.nan, np.nan, 0
+        keypoints[:, body] = self.without_unwanted(keypoints[:, body], people.skeleton)
         somebody = np.flatnonzero((keypoints[..., 2] > 0).any(axis=-1))
         order = somebody[np.argsort(-people.scores[somebody], kind="stable")]
         return replace(people, keypoints=keypoints).take(order)
+
+    def without_unwanted(self, bodies: NDArray[np.float64], skeleton: Skeleton = BODY_25) -> NDArray[np.float64]:
+        """Return bodies (N, J, 3) without the joints that are off, or below the options' least score.
+
+        Args:
+            bodies: px and score of the body's joints alone.
+            skeleton: its first joints are these.
+        """
+        off = bodies[..., 2] < self.options.least_joint_score
+        feet = np.array([joint.endswith(("Toe", "Heel")) for joint in skeleton.joints[: bodies.shape[1]]])
+        off[:, feet] |= not self.parts.feet
+        off[:, ~feet] |= not self.parts.body
+        return np.where(off[..., None], (np.nan, np.nan, 0.0), bodies)
 
 
 def _as_whole_body(people: People2D) -> People2D:

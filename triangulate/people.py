@@ -1,6 +1,6 @@
 """Detections of a whole session to people in 3D: association, tracking, triangulation."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from triskel.keypoints import Missing
 from triskel.motion import Detections2D, Motion3D
 from triskel.triangulate.by_part import triangulate_by_part
 from triskel.triangulate.find_people import find_people
+from triskel.triangulate.over_time import OverTimeOptions, refine_over_time, repair_motion, repair_views
 from triskel.triangulate.plausible import drop_implausible
 from triskel.triangulate.points import REFERENCE_PIXELS, TriangulateOptions
 from triskel.triangulate.tracking import Track
@@ -28,12 +29,14 @@ class PeopleOptions:
             1280 x 1024 image; wider than the bound of triangulation, since hypotheses come from two views only.
         least_share: a person has at least this share of the frame sets that the best supported one has.
         points: how each joint is triangulated; an automatic bound is found for body, hands and face separately.
+        over_time: what is done with them then.
     """
 
     most_people: int | None = 1
     association_px: float = 60.0
     least_share: float = 0.2
     points: TriangulateOptions = field(default_factory=TriangulateOptions)
+    over_time: OverTimeOptions = field(default_factory=OverTimeOptions)
 
 
 class People3D(NamedTuple):
@@ -42,7 +45,7 @@ class People3D(NamedTuple):
     Attributes:
         motion: the people, after everything that was done over time.
         observed: (F, C, N, J, 3) the detection of each person in each camera, px and score; NaN, NaN, 0 for none.
-        raw: the people as they were triangulated, each frame set by itself.
+        raw: the people as they were triangulated, each frame set by itself; left and right are put right already.
     """
 
     motion: Motion3D
@@ -77,16 +80,40 @@ def triangulate_people(
     rig = rig.select(list(detections.cameras))
     tracks = _tracks(rig, detections, time_s, options)
     observed = _observed(detections, tracks)
-    points = triangulate_by_part(rig, detections.skeleton, np.moveaxis(observed, 1, 0), options.points)
-    points = drop_implausible(detections.skeleton, points, time_s)
+    raw, observed = _triangulated(rig, detections, time_s, observed, options)
+    points = drop_implausible(raw.skeleton, raw.points, time_s)
     there = np.zeros(points.score.shape[:2], bool)
     for n, one in enumerate(tracks):
         there[list(one), n] = True
     points = points._replace(missing=np.where(there[..., None], points.missing, np.uint8(Missing.NO_PERSON)))
-    ids = np.arange(len(tracks), dtype=np.int64)
-    no_gaps = np.zeros(points.score.shape, bool)
-    raw = Motion3D(detections.skeleton, detections.cameras, time_s, ids, points, no_gaps)
-    return People3D(raw, observed, raw)
+    raw = replace(raw, points=points)
+    return People3D(refine_over_time(raw, options.over_time), observed, raw)
+
+
+def _triangulated(
+    rig: Rig,
+    detections: Detections2D,
+    time_s: NDArray[np.float64],
+    observed: NDArray[np.float64],
+    options: PeopleOptions,
+) -> tuple[Motion3D, NDArray[np.float64]]:
+    """Return the motion of people (F, C, N, J, 3) that were told apart, and them, left and right put right in both.
+
+    That comes before the search for what is implausible, which would take an exchanged foot for an outlier.
+    """
+    skeleton, by_camera = detections.skeleton, np.moveaxis(observed, 1, 0)
+    points = triangulate_by_part(rig, skeleton, by_camera, options.points)
+    if options.over_time.repair_swaps:
+        by_camera, exchanged = repair_views(rig, skeleton, by_camera, points.X)
+        if exchanged.any():
+            points = triangulate_by_part(rig, skeleton, by_camera, options.points)
+    ids, no_gaps = np.arange(points.score.shape[1], dtype=np.int64), np.zeros(points.score.shape, bool)
+    motion = Motion3D(skeleton, detections.cameras, time_s, ids, points, no_gaps)
+    observed = np.moveaxis(by_camera, 0, 1)
+    if options.over_time.repair_swaps:
+        motion, all_exchanged = repair_motion(motion)
+        observed = np.where(all_exchanged[:, None, ..., None], observed[..., list(skeleton.flips), :], observed)
+    return motion, observed
 
 
 def _tracks(rig: Rig, detections: Detections2D, time_s: NDArray[np.float64], options: PeopleOptions) -> list[Track]:

@@ -1,11 +1,14 @@
 """Robust triangulation of any number of points: the front door of this folder."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from triskel.camera import Rig
+from triskel.errors import InputError
 from triskel.keypoints import Points3D
 from triskel.lens import pack
 from triskel.triangulate.kernel import triangulate_many
@@ -27,6 +30,7 @@ class TriangulateOptions:
         widest_px: upper end of the automatic bound, px in a 1280 x 1024 image.
         max_sigma_mm: a point less certain than this, mm (root of the covariance's trace), is missing: its rays are so
             nearly parallel that its distance is a guess.
+        device: `cpu`, or a device of torch such as `cuda`, which does the same in batches: for long recordings.
     """
 
     max_reproj_px: float | None = None
@@ -35,6 +39,7 @@ class TriangulateOptions:
     tightest_px: float = 4.0
     widest_px: float = 80.0
     max_sigma_mm: float = 300.0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.least_views < 2:
@@ -82,11 +87,12 @@ def triangulate_points(
     origins = np.stack([camera.centre for camera in rig])
 
     least, max_sigma = options.least_views, float(options.max_sigma_mm)
+    many = triangulate_many if options.device == "cpu" else _on_device(options.device)
 
     def run(bound: float, noise_px: float, chosen: slice) -> tuple[NDArray[np.float64], ...]:
         # Contiguous and float: the kernel is compiled once for each kind of argument, which takes seconds.
         some, scores = np.ascontiguousarray(points[chosen]), np.ascontiguousarray(weights[chosen])
-        return triangulate_many(cameras, origins, some, scores, float(bound), float(noise_px), least, max_sigma)
+        return many(cameras, origins, some, scores, float(bound), float(noise_px), least, max_sigma)
 
     widest = options.widest_px * np.sqrt(max(np.prod(camera.size_wh) for camera in rig) / REFERENCE_PIXELS)
     if options.max_reproj_px is not None:
@@ -104,6 +110,25 @@ def triangulate_points(
         cov_mm2=np.asarray(cov_mm2, dtype=np.float32).reshape(*shape, 3, 3),
         missing=np.asarray(missing, dtype=np.uint8).reshape(shape),
     )
+
+
+def _on_device(device: str) -> Callable[..., tuple[NDArray[np.float64], ...]]:
+    """Return the kernel for a device of torch.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    import torch
+
+    from triskel.triangulate.torch_kernel import triangulate_many
+
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device)
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        raise InputError(
+            f"device {device!r} cannot triangulate here: {str(error).splitlines()[0]}; take cpu"
+        ) from error
+    return partial(triangulate_many, device=device)
 
 
 def _noise_px(result: tuple[NDArray[np.float64], ...]) -> float:

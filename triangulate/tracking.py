@@ -1,80 +1,228 @@
-"""Sightings to people with an identity: linking frame sets over time."""
+"""People in 3D followed from one frame set to the next: what can be known at the moment, for live use as well."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from triskel.triangulate.association import Sighting
-
-FASTEST_M_S = 6.0
-"""How fast a body's middle may move; faster is another person."""
-
-SLACK_M = 0.4
-"""How far the middle may jump between two sightings whatever the time: other joints are found each time."""
+from triskel.camera import Rig
+from triskel.lens import pack
+from triskel.triangulate.affinity import viewing_rays
+from triskel.triangulate.association import FramePeople, find_in_frame
+from triskel.triangulate.medians import nanmedian
+from triskel.triangulate.paths import Paths
 
 LONGEST_GAP_S = 1.0
 """How long a person may go unseen and keep the identity."""
+
+LOOSEST_M = 0.45
+"""Joints expected worse than this say nothing about detections: the person is sought among the new ones instead."""
+
+SLACK_M = 0.3
+"""How far a person may be from where expected whatever the time: other joints are found each time."""
+
+TURN_M_S = 2.5
+FASTEST_M_S = 6.0
+"""How far off, a second, somebody unseen may be from the straight way: walkers turn round. Whoever was in the set just
+before may be farther off: where sets are seldom there is no way yet to be straight on."""
+
+SAME_M = 0.15
+"""Two people do not have half of their joints closer than this: the second is made of doubled detections."""
+
+CONFIRMED = 3
+"""Sightings of a person that is more than a chance agreement of false detections."""
+
+WIDEST_SHARE, TIGHTEST_SHARE = 1.0, 0.12
+NOISE_FACTOR = 10.0
+"""The bound is this many standard deviations of the noise found so far, within these shares of the one asked for."""
+
+
+class Sighting(NamedTuple):
+    """One person in one frame set.
+
+    Attributes:
+        members: (C,) the person's place in each camera's detections, -1 where it is not seen.
+        support: how much detections agree: sum of score * (1 - (error / bound)^2) over joints and views.
+        X: (J, 3) the joints as all views that see them show them, m, NaN = unknown; good to follow people by, not
+            refined.
+    """
+
+    members: NDArray[np.int64]
+    support: float
+    X: NDArray[np.float64]
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """(3,) middle of the joints, m."""
+        return np.asarray(np.median(self.X[np.isfinite(self.X[:, 0])], axis=0))
+
 
 Track = dict[int, Sighting]
 """Frame index to sighting, of one person."""
 
 
-def track(frames: list[list[Sighting]], time_s: NDArray[np.float64]) -> list[Track]:
-    """Link the sightings of one person over time.
+class Followed(NamedTuple):
+    """A person seen in the latest frame set.
 
-    Each frame's sightings are given to the tracks that were seen lately so that the distances moved are least in
-    total; a sighting that no track can have reached starts a new one. Pieces that fit together are joined at the end.
-
-    Args:
-        frames: the sightings of each frame set.
-        time_s: (F,) their times, s.
-
-    Returns:
-        The tracks, best supported first.
+    Attributes:
+        id: stays with the person; never used again.
+        confirmed: seen often enough to be no chance agreement.
+        sighting: what was seen.
     """
-    tracks: list[Track] = []
-    for f, sightings in enumerate(frames):
-        live = [one for one in tracks if time_s[f] - time_s[max(one)] <= LONGEST_GAP_S]
-        free = set(range(len(sightings)))
-        if live and sightings:
-            last = np.stack([one[max(one)].centre for one in live])
-            ages = np.array([time_s[f] - time_s[max(one)] for one in live])
-            centres = np.stack([one.centre for one in sightings])
-            distance = np.linalg.norm(last[:, None] - centres[None], axis=-1)
-            reach = (SLACK_M + FASTEST_M_S * ages)[:, None]
-            cost = np.where(distance <= reach, distance, 1e6)
-            for i, j in zip(*linear_sum_assignment(cost), strict=True):
-                if cost[i, j] < 1e6:
-                    live[i][f] = sightings[j]
-                    free.discard(int(j))
-        tracks.extend({f: sightings[j]} for j in sorted(free))
-    return sorted(_stitch(tracks, time_s), key=_support, reverse=True)
+
+    id: int
+    confirmed: bool
+    sighting: Sighting
 
 
-def _support(one: Track) -> float:
-    return sum(sighting.support for sighting in one.values())
+class PeopleTracker:
+    """Finds the people of each frame set in turn and tells who is who.
+
+    It looks at no later frame. What only the whole session can tell (births earlier, pieces of one person, ghosts) is
+    done by `find_people`.
+    """
+
+    def __init__(self, rig: Rig, joints: int, *, bound_px: float, least_views: int) -> None:
+        """Start with nobody.
+
+        Args:
+            rig: C cameras.
+            joints: J of the bodies.
+            bound_px: reprojection error in the largest image beyond which a joint does not agree, px; in smaller
+                images less. Tightened as soon as the detections show how precise they are.
+            least_views: fewest cameras that must see a person for the first time; afterwards two will do.
+        """
+        self.view = RigRays(rig, bound_px=bound_px)
+        self.paths = Paths(joints=joints)
+        self.ids = np.empty(0, np.int64)
+        self._least_views = least_views
+        self._next_id = 0
+        self._last_s = -np.inf
+
+    def update(self, people: NDArray[np.float64], time_s: float) -> list[Followed]:
+        """Take in one frame set.
+
+        Args:
+            people: (C, N, J, 3) raw px and score; their order N means nothing.
+            time_s: its time, s, later than that of the one before.
+
+        Returns:
+            Those who are seen; no detection is in two of them.
+        """
+        self._forget(time_s)
+        expected, slack_m = self.paths.expected(time_s)
+        far = slack_m > LOOSEST_M
+        hidden = expected.copy()
+        hidden[far] = np.nan
+        found = self.view.find(people, hidden, np.minimum(slack_m, LOOSEST_M), self._least_views)
+        T = len(self.paths)
+        row_of = np.full(len(found.members), -1)
+        seen = (found.members >= 0).any(axis=1)
+        row_of[:T] = np.where(seen[:T], np.arange(T), -1)
+        fresh = np.flatnonzero(seen[T:]) + T
+        self._relink(found, fresh, row_of, expected, time_s)
+        fresh = fresh[row_of[fresh] < 0]
+        fresh = fresh[~_doubled(found, fresh, row_of)]
+        old = np.flatnonzero(row_of >= 0)
+        self.paths.observe(row_of[old], found.X[old], time_s)
+        row_of[fresh] = np.arange(len(fresh)) + T
+        self.paths.add(found.X[fresh], time_s)
+        self.ids = np.concatenate([self.ids, self._next_id + np.arange(len(fresh))])
+        self._next_id += len(fresh)
+        self._last_s = time_s
+        return [
+            Followed(
+                int(self.ids[row_of[p]]),
+                bool(self.paths.sightings[row_of[p]] >= CONFIRMED),
+                Sighting(found.members[p], float(found.support[p]), found.X[p]),
+            )
+            for p in np.concatenate([old, fresh])
+        ]
+
+    def _forget(self, time_s: float) -> None:
+        """Drop those unseen for too long, and those seen too seldom to be waited for."""
+        # Whoever was in the latest frame set is known, however long ago that was.
+        kept = (time_s - self.paths.seen_s <= LONGEST_GAP_S) | (self.paths.seen_s == self._last_s)
+        kept &= (self.paths.sightings >= CONFIRMED) | (self._last_s - self.paths.seen_s <= 0.1 * LONGEST_GAP_S)
+        if not kept.all():
+            self.paths.select(kept)
+            self.ids = self.ids[kept]
+
+    def _relink(
+        self,
+        found: FramePeople,
+        fresh: NDArray[np.int64],
+        row_of: NDArray[np.int64],
+        expected: NDArray[np.float64],
+        time_s: float,
+    ) -> None:
+        """Give new people the identity of those who went unseen and can have come there, nearest in total."""
+        lost = np.setdiff1d(np.arange(len(self.paths)), row_of)
+        if not len(lost) or not len(fresh):
+            return
+        distance = _distance(expected[lost], found.X[fresh])
+        seen_s = self.paths.seen_s[lost]
+        reach = SLACK_M + np.where(seen_s == self._last_s, FASTEST_M_S, TURN_M_S) * (time_s - seen_s)
+        cost = np.where(distance <= reach[:, None], distance, 1e6)
+        for i, j in zip(*linear_sum_assignment(cost), strict=True):
+            if cost[i, j] < 1e6:
+                row_of[fresh[j]] = lost[i]
 
 
-def _stitch(tracks: list[Track], time_s: NDArray[np.float64]) -> list[Track]:
-    """Join tracks that one person's sightings were split over by a jump: never seen together, always within reach."""
-    joined: list[Track] = []
-    for one in sorted(tracks, key=_support, reverse=True):
-        for longer in joined:
-            if not longer.keys() & one.keys() and _within_reach(longer, one, time_s):
-                longer.update(one)
-                break
-        else:
-            joined.append(dict(one))
-    return joined
+class RigRays:
+    """The rig as association sees it: where its cameras stand, and what angle is as much as the bound."""
+
+    def __init__(self, rig: Rig, *, bound_px: float) -> None:
+        """See `PeopleTracker` for `bound_px`."""
+        self.cameras = np.stack([pack(camera) for camera in rig])
+        self.origins = np.stack([camera.centre for camera in rig])
+        side = np.sqrt([np.prod(camera.size_wh) for camera in rig])
+        focal_px = np.sqrt([camera.K[0, 0] * camera.K[1, 1] for camera in rig])
+        self.widest = bound_px * side / side.max() / focal_px
+        self.share: float | None = None
+
+    def find(
+        self, people: NDArray[np.float64], expected: NDArray[np.float64], slack_m: NDArray[np.float64], least_views: int
+    ) -> FramePeople:
+        """Find the people of one frame set; see `find_in_frame`. Learns how precise the detections are."""
+        rays = viewing_rays(self.cameras, np.ascontiguousarray(people, dtype=np.float64))
+        found = self._find(rays, expected, slack_m, least_views)
+        if self.share is None and np.isfinite(found.error):
+            self._learn(found.error)
+            found = self._find(rays, expected, slack_m, least_views)
+        self._learn(found.error)
+        return found
+
+    def _find(
+        self, rays: NDArray[np.float64], expected: NDArray[np.float64], slack_m: NDArray[np.float64], least_views: int
+    ) -> FramePeople:
+        bounds = self.widest * (WIDEST_SHARE if self.share is None else self.share)
+        found = find_in_frame(
+            self.origins, rays, bounds, np.ascontiguousarray(expected), np.ascontiguousarray(slack_m), least_views
+        )
+        return FramePeople(*found)
+
+    def _learn(self, error: float) -> None:
+        """Follow the noise: `error` is a median of Rayleigh-distributed errors, 1.18 sigma, over the present bound."""
+        if not np.isfinite(error):
+            return
+        present = WIDEST_SHARE if self.share is None else self.share
+        wanted = float(np.clip(NOISE_FACTOR * error / 1.18 * present, TIGHTEST_SHARE, WIDEST_SHARE))
+        self.share = wanted if self.share is None else 0.9 * self.share + 0.1 * wanted
 
 
-def _within_reach(longer: Track, one: Track, time_s: NDArray[np.float64]) -> bool:
-    """Say whether a track could run from the sightings of `longer` nearest in time to its first and to its last."""
-    frames = np.array(sorted(longer))
-    for f in (min(one), max(one)):
-        nearest = frames[int(np.argmin(np.abs(time_s[frames] - time_s[f])))]
-        age = abs(float(time_s[nearest] - time_s[f]))
-        distance = float(np.linalg.norm(longer[int(nearest)].centre - one[f].centre))
-        if age > LONGEST_GAP_S or distance > SLACK_M + FASTEST_M_S * age:
-            return False
-    return True
+def _distance(X: NDArray[np.float64], Y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (P, Q) the median distance of the joints that people X (P, J, 3) and Y (Q, J, 3) share, else of their
+    middles."""
+    joints = nanmedian(np.linalg.norm(X[:, None] - Y[None], axis=-1), axis=-1)
+    middles = np.linalg.norm(nanmedian(X, axis=1)[:, None] - nanmedian(Y, axis=1)[None], axis=-1)
+    return np.asarray(np.where(np.isfinite(joints), joints, middles))
+
+
+def _doubled(found: FramePeople, fresh: NDArray[np.int64], row_of: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which of the `fresh` stand where somebody else does."""
+    known = np.flatnonzero(row_of >= 0)
+    if not len(known) or not len(fresh):
+        return np.zeros(len(fresh), bool)
+    return np.asarray((_distance(found.X[fresh], found.X[known]) < SAME_M).any(axis=1))

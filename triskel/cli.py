@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from triskel.commands import data, demo, detect, doctor, evaluate, rigs, sessions, train
+from triskel.commands import data, demo, detect, doctor, evaluate, export, rigs, sessions, train
 from triskel.commands.show import ERR, WarningLines, say
 from triskel.errors import TriskelError
 
@@ -31,7 +31,7 @@ for command in (
     detect.detect,
     sessions.triangulate,
     sessions.process,
-    sessions.export,
+    export.export,
     sessions.view,
     train.train,
     evaluate.evaluate,

@@ -1,16 +1,19 @@
 """A session's summary as one self-contained HTML page and as plain text."""
 
 import base64
-import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from triskel.errors import InputError
 from triskel.files import write_text
+from triskel.viewer.quality import REASONS, Quality
+from triskel.viewer.quality_plots import Plot
+from triskel.viewer.quality_text import MOST_NOBODY, number, quality_text, reasons_there
 from triskel.viewer.summary import JointFound, Summary
+from triskel.viewer.verdict import SHORT, disagrees, is_late, verdict, why
 
 TEMPLATE = "report.html.j2"
 MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
@@ -21,6 +24,8 @@ def write_report(
     summary: Summary,
     *,
     title: str,
+    quality: Quality | None = None,
+    plots: Sequence[Plot] = (),
     pictures: Mapping[str, Path] | None = None,
     files: Sequence[Path] = (),
 ) -> Path:
@@ -30,6 +35,8 @@ def write_report(
         folder: where to; created when missing.
         summary: the numbers.
         title: the session's name.
+        quality: of the people in 3D; its tables replace the summary's shorter ones.
+        plots: pictures of the quality, embedded beside their tables.
         pictures: caption -> PNG or JPEG, embedded into the page, the first one large.
         files: results to link, inside `folder` (or elsewhere: then by absolute address).
 
@@ -41,9 +48,16 @@ def write_report(
     """
     folder = Path(folder)
     embedded = [(caption, _data_uri(path)) for caption, path in (pictures or {}).items()]
-    html = render_html(summary, title=title, pictures=embedded, links=[_link(path, folder) for path in files])
+    html = render_html(
+        summary,
+        title=title,
+        quality=quality,
+        plots={plot.name: (plot.caption, _data_uri(plot.path)) for plot in plots},
+        pictures=embedded,
+        links=[_link(path, folder) for path in files],
+    )
     write_text(folder / "report.html", html)
-    write_text(folder / "summary.txt", summary_text(summary, title=title))
+    write_text(folder / "summary.txt", summary_text(summary, title=title, quality=quality))
     return folder / "report.html"
 
 
@@ -51,15 +65,34 @@ def render_html(
     summary: Summary,
     *,
     title: str,
+    quality: Quality | None = None,
+    plots: Mapping[str, tuple[str, str]] | None = None,
     pictures: Sequence[tuple[str, str]] = (),
     links: Sequence[tuple[str, str]] = (),
 ) -> str:
-    """Return the page; `pictures` are (caption, address), `links` (text, address). All text is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    """Return the page. All text is escaped.
+
+    Args:
+        summary: the numbers.
+        title: the session's name.
+        quality: of the people in 3D.
+        plots: name -> (caption, address).
+        pictures: (caption, address).
+        links: (text, address).
+    """
+    environment = Environment(
+        loader=FunctionLoader(_template), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
     environment.filters["number"] = number
-    source = resources.files("triskel.viewer").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source).render(
+    return environment.get_template(TEMPLATE).render(
         summary=summary,
+        quality=quality,
+        plots=plots or {},
+        verdict=verdict(quality) if quality else [],
+        reasons=[(k, SHORT[REASONS[k]]) for k in reasons_there(quality)] if quality else [],
+        suspects=[one.camera for one in quality.cameras if disagrees(one, quality) or is_late(one)] if quality else [],
+        nobody=[(one, why(one)) for one in quality.nobody[:MOST_NOBODY]] if quality else [],
         title=title,
         pictures=pictures,
         links=links,
@@ -87,12 +120,11 @@ def limb_table(summary: Summary) -> list[tuple[str, list[tuple[float, float]]]]:
     return list(table.items())
 
 
-def number(value: float, decimals: int = 1) -> str:
-    """Return a number for readers; a dash where there is none."""
-    return f"{value:,.{decimals}f}" if math.isfinite(value) else "–"  # noqa: RUF001 - a dash is meant
+def _template(name: str) -> str:
+    return resources.files("triskel.viewer").joinpath(name).read_text(encoding="utf-8")
 
 
-def summary_text(summary: Summary, *, title: str) -> str:
+def summary_text(summary: Summary, *, title: str, quality: Quality | None = None) -> str:
     """Return the same numbers as plain text."""
     people = ", ".join(map(str, summary.people)) or "none"
     lines = [
@@ -102,27 +134,36 @@ def summary_text(summary: Summary, *, title: str) -> str:
         f"people          {len(summary.people)} (ids {people})",
         f"joints found    {number(summary.found_percent)} %{' of the body' if _whole_body(summary) else ''}",
         *[f"warning         {warning}" for warning in summary.warnings],
-        "",
-        f"{'camera':<20}{'median px':>12}{'p95 px':>12}{'points':>12}",
     ]
-    for camera in summary.cameras:
-        cells = (number(camera.median_px, 2), number(camera.p95_px, 2), f"{camera.points:,}")
-        lines.append(f"{camera.camera:<20}" + "".join(f"{cell:>12}" for cell in cells))
+    lines += _camera_lines(summary) if quality is None else ["", *quality_text(quality).splitlines()]
     if len(summary.parts) > 1:
         lines += ["", f"{'part':<20}{'frames %':>12}{'points %':>12}{'median px':>12}"]
         for part in summary.parts:
             values = (number(part.there_percent), number(part.found_percent), number(part.median_px, 2))
             lines.append(f"{part.part:<20}" + "".join(f"{value:>12}" for value in values))
-    lines += ["", f"{'joint':<20}{'found %':>12}{'of it gaps %':>14}"]
+    lines += _joint_and_limb_lines(summary) if quality is None else []
+    lines += ["", f"{'stage':<20}{'seconds':>12}"]
+    lines += [f"{stage:<20}{number(seconds, 2):>12}" for stage, seconds in summary.stage_seconds]
+    return "\n".join(lines) + "\n"
+
+
+def _camera_lines(summary: Summary) -> list[str]:
+    lines = ["", f"{'camera':<20}{'median px':>12}{'p95 px':>12}{'points':>12}"]
+    for camera in summary.cameras:
+        cells = (number(camera.median_px, 2), number(camera.p95_px, 2), f"{camera.points:,}")
+        lines.append(f"{camera.camera:<20}" + "".join(f"{cell:>12}" for cell in cells))
+    return lines
+
+
+def _joint_and_limb_lines(summary: Summary) -> list[str]:
+    lines = ["", f"{'joint':<20}{'found %':>12}{'of it gaps %':>14}"]
     for joint in joints_of(summary, fine=False):
         lines.append(f"{joint.joint:<20}{number(joint.found_percent):>12}{number(joint.gap_percent):>14}")
     lines += ["", f"{'limb':<30}{'person':>8}{'mean cm':>12}{'variation %':>14}"]
     for limb in summary.limbs:
         cells_text = f"{number(limb.mean_cm):>12}{number(limb.variation_percent):>14}"
         lines.append(f"{limb.limb:<30}{limb.person:>8}{cells_text}")
-    lines += ["", f"{'stage':<20}{'seconds':>12}"]
-    lines += [f"{stage:<20}{number(seconds, 2):>12}" for stage, seconds in summary.stage_seconds]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _data_uri(path: Path) -> str:

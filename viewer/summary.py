@@ -120,7 +120,7 @@ def summarise(
         raise ValueError(f"observed is (F, C, N, J, 3) = {expected}, got {observed.shape}")
     fps = motion.fps
     span = float(motion.time_s[-1] - motion.time_s[0]) if F else 0.0
-    present = _present(motion)
+    present = present_people(motion)
     body = parts_of(motion.skeleton)["body"]
     found = motion.found[present][:, body]
     error_px = _used_errors(motion, rig.select(list(motion.cameras)), observed)
@@ -133,13 +133,13 @@ def summarise(
         cameras=_camera_errors(motion.cameras, error_px[..., body]),
         parts=_parts_found(motion, present, error_px),
         joints=_joints_found(motion, present),
-        limbs=_limb_lengths(motion),
+        limbs=limb_lengths(motion),
         stage_seconds=tuple(stage_seconds.items()),
         warnings=tuple(warnings),
     )
 
 
-def _present(motion: Motion3D) -> NDArray[np.bool_]:
+def present_people(motion: Motion3D) -> NDArray[np.bool_]:
     """Return (F, N) True from the first to the last frame in which each person has a joint."""
     seen = np.asarray(motion.found.any(axis=-1))
     begun = np.logical_or.accumulate(seen, axis=0)
@@ -184,7 +184,8 @@ def _joints_found(motion: Motion3D, present: NDArray[np.bool_]) -> tuple[JointFo
     return tuple(JointFound(*row) for row in rows)
 
 
-def _limb_lengths(motion: Motion3D) -> tuple[LimbLength, ...]:
+def limb_lengths(motion: Motion3D) -> tuple[LimbLength, ...]:
+    """Return a row for each person and limb of the body, then one for each person's hands and face."""
     names, joints = part_names(motion.skeleton), motion.skeleton.joints
     rows = []
     for n, identity in enumerate(motion.ids):

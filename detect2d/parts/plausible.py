@@ -104,6 +104,12 @@ def reject_overlapping_hands(
     return dict(zip(parts, np.split(result, len(parts)), strict=True)) if parts else {}
 
 
+def on_one_hand(a: NDArray[np.float64], b: NDArray[np.float64], limits: HandLimits | None = None) -> bool:
+    """Say whether two hands (J, 3) lie on the same pixels, see `reject_overlapping_hands`."""
+    limits = limits or HandLimits()
+    return _same(a, b, hand_extent(np.stack([a, b])), limits.most_overlap)
+
+
 def _same(a: NDArray[np.float64], b: NDArray[np.float64], size: NDArray[np.float64], share: float) -> bool:
     apart = np.linalg.norm(a[:, :2] - b[:, :2], axis=-1)
     shared = np.isfinite(apart)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from triskel import Camera, Detections2D, InputError, Motion3D, Rig, Rigid, project
-from triskel.exchange import read_openpose_json, write_openpose_json
+from triskel.exchange import ExportOptions, export, read_openpose_json, write_openpose_json
 from triskel.exchange.openpose_json import openpose_person
 from triskel.skeleton import BODY_25, COCO_18, WHOLE_BODY_135
 from triskel.tables import missing_points
@@ -132,12 +132,66 @@ def test_hands_and_faces_of_zeros_leave_a_body_of_25_points(tmp_path):
     assert read_openpose_json(tmp_path, ["c"]).skeleton is BODY_25
 
 
+def test_hands_without_a_body_are_a_person_of_hands(tmp_path):
+    """OpenPose run with hands and without the body writes an empty pose."""
+    hand = [11.0, 12.0, 0.25, *[3.0, 4.0, 0.5] * 20]
+    write_person(tmp_path, pose_keypoints_2d=[], hand_left_keypoints_2d=hand)
+    back = read_openpose_json(tmp_path, ["c"])
+    assert back.skeleton is WHOLE_BODY_135
+    (person,) = back.people(0, 0)
+    assert person[WRISTS["left_hand"]].tolist() == [11, 12, 0.25]
+    assert (person[PARTS["left_hand"]] == [3, 4, 0.5]).all()
+    assert (person[:, 2] > 0).sum() == 21
+    write_person(tmp_path, pose_keypoints_2d=[], hand_left_keypoints_2d=[0] * 63)
+    assert read_openpose_json(tmp_path, ["c"]).keypoints.shape == (1, 1, 0, 25, 3)
+
+
+def test_people_in_3d_alone_are_in_a_folder_of_their_own_with_empty_arrays_in_2d(whole_bodies, tmp_path):
+    export(whole_bodies, None, format="openpose", out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["3d"]
+    assert len(list((tmp_path / "3d").iterdir())) == 5
+    one, other = written(tmp_path, "3d", 2)
+    assert (one["person_id"], other["person_id"]) == ([3], [4])
+    names = ("pose", "face", "hand_left", "hand_right")
+    assert [one[f"{name}_keypoints_2d"] for name in names] == [[]] * 4
+    assert [len(one[f"{name}_keypoints_3d"]) for name in names] == [100, 280, 84, 84]
+    assert one["face_keypoints_3d"] == [0] * 280
+    X, score = whole_bodies.points.X, whole_bodies.points.score
+    pose = np.reshape(other["pose_keypoints_3d"], (25, 4))
+    np.testing.assert_allclose(pose[:, :3], np.nan_to_num(X[2, 1, :25]), atol=1e-6)
+    np.testing.assert_allclose(pose[:, 3], score[2, 1, :25], atol=1e-6)
+    face = np.reshape(other["face_keypoints_3d"], (70, 4))
+    np.testing.assert_allclose(face[:, :3], X[2, 1, 65:], atol=1e-6)
+
+
+def test_3d_positions_come_in_the_unit_axes_people_and_parts_asked_for(whole_bodies, tmp_path):
+    options = ExportOptions(units="mm", y_up=True, people=(4,), parts=("left_hand",))
+    export(whole_bodies, None, format="openpose", out=tmp_path, options=options)
+    (one,) = written(tmp_path, "3d", 1)
+    hand = np.reshape(one["hand_left_keypoints_3d"], (21, 4))
+    expected = 1000 * hand_with_wrist(whole_bodies.points.X[1, 1], "left_hand")[:, [1, 2, 0]]
+    np.testing.assert_allclose(hand[:, :3], expected, atol=1e-6)
+    assert [value for key, value in one.items() if key != "hand_left_keypoints_3d"] == [[4], *[[]] * 7]
+
+
+def test_an_empty_export_is_an_error_and_other_files_are_never_deleted(whole_bodies, tmp_path):
+    with pytest.raises(InputError, match="neither 2D nor 3D"):
+        write_openpose_json(tmp_path, None)
+    (tmp_path / "3d").mkdir()
+    (tmp_path / "3d/thesis.txt").write_text("x")
+    with pytest.raises(InputError, match=r"thesis\.txt"):
+        export(whole_bodies, None, format="openpose", out=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arrays", "match"),
     [
         ({"face_keypoints_2d": [1.0, 2, 0.5] * 68}, r"c\.1\.json: face_keypoints_2d of 204 values, not 210"),
         ({"hand_right_keypoints_2d": [1.0, 2, 0.5] * 20}, "hand_right_keypoints_2d of 60 values, not 63"),
         ({"hand_right_keypoints_2d": ["a"] * 63}, "keypoints that are not numbers"),
+        ({"hand_right_keypoints_2d": ["1.5"] * 63}, "keypoints that are not numbers"),
+        ({"hand_right_keypoints_2d": [True] * 63}, "keypoints that are not numbers"),
+        ({"pose_keypoints_2d": ["2"] * 75}, "keypoints that are not numbers"),
         ({"face_keypoints_2d": "none"}, "not OpenPose JSON"),
     ],
 )

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from triskel.commands.data import fetch_weights, sample_home
-from triskel.commands.sessions import people_options
 from triskel.commands.show import collected_warnings, progress_bars, say
+from triskel.commands.triangulation_options import triangulation
 from triskel.errors import InputError
 from triskel.files import atomic_path
 from triskel.session import SESSION_FILE, Session
 
-PEOPLE = {"single": 1, "multi": 2}
-"""Samples the demo knows, and how many people are in each."""
+SAMPLES = ("single", "multi")
+"""Samples the demo knows."""
 
 
 def demo(
@@ -27,8 +27,8 @@ def demo(
     from triskel.detect2d import suited_whole_body
     from triskel.detect2d.quality import RECORDING
 
-    if sample not in PEOPLE:
-        raise InputError(f"no demo for sample {sample!r}; there are {', '.join(PEOPLE)}")
+    if sample not in SAMPLES:
+        raise InputError(f"no demo for sample {sample!r}; there are {', '.join(SAMPLES)}")
     out = out or Path("demo-output") / sample
     source = sample_home(sample)
     parts = fetch_weights("body", suited_whole_body("body", quality=RECORDING))
@@ -39,7 +39,7 @@ def demo(
             session, _ = pipeline.process(
                 session,
                 parts=parts,
-                people_options=people_options(PEOPLE[sample], None),
+                people_options=triangulation(),
                 warnings=warnings,
                 progress=progress,
             )

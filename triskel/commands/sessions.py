@@ -1,7 +1,7 @@
 """`triskel session`, `triangulate`, `process`, `export`, `view`: a session, stage by stage or in a row."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -27,12 +27,23 @@ from triskel.commands.detection_options import (
     detection,
 )
 from triskel.commands.show import collected_warnings, progress_bars, say
+from triskel.commands.triangulation_options import (
+    BonesOption,
+    CutoffOption,
+    FeedbackOption,
+    FilterOption,
+    LongestGapOption,
+    OutliersOption,
+    PeopleOption,
+    ReprojOption,
+    SwapsOption,
+    TriangulateDeviceOption,
+    WindowOption,
+    triangulation,
+)
 from triskel.errors import InputError
 from triskel.motion import Motion3D
 from triskel.pipeline.frames import FrameRange
-
-if TYPE_CHECKING:
-    from triskel.triangulate import PeopleOptions
 
 session_app = typer.Typer(no_args_is_help=True, help="Make a session of videos that were recorded together.")
 
@@ -40,22 +51,6 @@ SessionArgument = Annotated[Path, typer.Argument(help="The session's folder.")]
 RigOption = Annotated[
     Path | None, typer.Option("--rig", help="The calibration, in any format 'triskel rig' knows; kept in the session.")
 ]
-PeopleOption = Annotated[int, typer.Option("--people", help="People to keep, best supported first; 0 for all.")]
-ReprojOption = Annotated[
-    float | None,
-    typer.Option("--max-reproj-px", help="Largest error of a view that is used; from the data by default."),
-]
-
-
-def people_options(people: int, max_reproj_px: float | None) -> "PeopleOptions":
-    """Build the options of triangulation from those of the command line."""
-    from triskel.triangulate import PeopleOptions, TriangulateOptions
-
-    if people < 0:
-        raise InputError(f"--people is 0 (all) or more, got {people}")
-    if max_reproj_px is not None and not 0 < max_reproj_px < float("inf"):
-        raise InputError(f"--max-reproj-px is positive, got {max_reproj_px:g}")
-    return PeopleOptions(most_people=people or None, points=TriangulateOptions(max_reproj_px=max_reproj_px))
 
 
 def check_fps(fps: float | None) -> None:
@@ -81,6 +76,7 @@ def session_new(
 
 def triangulate(
     session: SessionArgument,
+    *,
     rig: RigOption = None,
     detections: Annotated[
         Path | None, typer.Option(help="OpenPose JSON, one folder a camera; SESSION may be new then.")
@@ -89,23 +85,44 @@ def triangulate(
     skeleton: Annotated[
         str, typer.Option(help="body_25, body_25b, coco_18, ...; auto tells it from the files.")
     ] = "auto",
-    people: PeopleOption = 1,
+    people: PeopleOption = 0,
     max_reproj_px: ReprojOption = None,
+    triangulate_on: TriangulateDeviceOption = "cpu",
+    filter_: FilterOption = None,
+    cutoff_hz: CutoffOption = None,
+    window_s: WindowOption = None,
+    longest_gap_s: LongestGapOption = None,
+    swaps: SwapsOption = True,
+    outliers: OutliersOption = True,
+    bones: BonesOption = True,
 ) -> None:
-    """Reconstruct people in 3D from a session's 2D keypoints: writes keypoints3d.parquet."""
+    """Reconstruct people in 3D from a session's 2D keypoints, and report how good they are."""
     from triskel import get_skeleton, pipeline
 
     check_fps(fps)
-    options = people_options(people, max_reproj_px)
+    options = triangulation(
+        people=people,
+        max_reproj_px=max_reproj_px,
+        triangulate_on=triangulate_on,
+        filter_=filter_,
+        cutoff_hz=cutoff_hz,
+        window_s=window_s,
+        longest_gap_s=longest_gap_s,
+        swaps=swaps,
+        outliers=outliers,
+        bones=bones,
+    )
     loaded = pipeline.load_rig(rig) if rig else None
     if detections is not None:
         joints = None if skeleton == "auto" else get_skeleton(skeleton)
         opened = pipeline.import_detections(session, detections, rig=loaded, fps=fps, skeleton=joints)
     else:
         opened = pipeline.open_or_adopt(session)
-    with progress_bars() as progress:
+    with collected_warnings() as warnings, progress_bars() as progress:
         done, result = pipeline.triangulate(opened, rig=loaded, options=options, progress=progress)
+    written = pipeline.write_triangulation_report(done, result, done.rig().select(done.cameras), warnings=warnings)
     _say_found(done.path, result.motion)
+    say(f"report: {written[0]}")
 
 
 def process(
@@ -129,8 +146,17 @@ def process(
     frame_first: FirstOption = 0,
     frame_last: LastOption = None,
     frame_step: StepOption = 1,
-    people: PeopleOption = 1,
+    people: PeopleOption = 0,
     max_reproj_px: ReprojOption = None,
+    triangulate_on: TriangulateDeviceOption = "cpu",
+    filter_: FilterOption = None,
+    cutoff_hz: CutoffOption = None,
+    window_s: WindowOption = None,
+    longest_gap_s: LongestGapOption = None,
+    swaps: SwapsOption = True,
+    outliers: OutliersOption = True,
+    bones: BonesOption = True,
+    feedback: FeedbackOption = True,
 ) -> None:
     """Detect, triangulate, export, draw and report, for each session."""
     from triskel import pipeline
@@ -153,7 +179,18 @@ def process(
         maximise_positives=maximise_positives,
     )
     frames = FrameRange(first=frame_first, last=frame_last, step=frame_step)
-    kept = people_options(people, max_reproj_px)
+    kept = triangulation(
+        people=people,
+        max_reproj_px=max_reproj_px,
+        triangulate_on=triangulate_on,
+        filter_=filter_,
+        cutoff_hz=cutoff_hz,
+        window_s=window_s,
+        longest_gap_s=longest_gap_s,
+        swaps=swaps,
+        outliers=outliers,
+        bones=bones,
+    )
     how = how._replace(parts=fetch_weights(model, how.parts))
     for path in sessions:
         with collected_warnings() as warnings:
@@ -168,28 +205,12 @@ def process(
                     parts=how.parts,
                     frames=frames,
                     people_options=kept,
+                    feedback=feedback,
                     warnings=warnings,
                     progress=progress,
                 )
         _say_found(done.path, result.motion)
         say(f"report: {done.path / 'report.html'}")
-
-
-def export(
-    session: SessionArgument,
-    format_: Annotated[str, typer.Option("--format", help="openpose, csv, csv-tidy, trc, c3d, npz.")],
-    out: Annotated[Path, typer.Option(help="File to write; a folder for openpose and trc.")],
-) -> None:
-    """Write a session's results for other software."""
-    from triskel import Session
-    from triskel.exchange import export as write
-    from triskel.session import KEYPOINTS_2D_FILE
-
-    opened = Session.open(session)
-    detections = opened.detections() if (opened.path / KEYPOINTS_2D_FILE).exists() else None
-    rig = opened.rig().select(opened.cameras)
-    write(opened.motion(), detections, format=format_, out=out, rig=rig)
-    say(str(out))
 
 
 def view(

@@ -9,11 +9,12 @@ from scipy.optimize import linear_sum_assignment
 
 from triskel.camera import Rig
 from triskel.errors import InputError
+from triskel.exchange.options import PER_METRE, Y_UP, ExportOptions, select_people
 from triskel.files import atomic_folder
 from triskel.motion import Detections2D, Motion3D
 from triskel.projection import project_rig
 from triskel.skeleton import Skeleton
-from triskel.whole_body import hand_with_wrist, parts_of
+from triskel.whole_body import Part, hand_with_wrist, parts_of
 
 MATCH_SHARE = 0.05
 """A detection belongs to a 3D person whose median joint reprojects nearer than this share of the longer image side."""
@@ -22,52 +23,106 @@ PART_ARRAYS = {"face": "face", "left_hand": "hand_left", "right_hand": "hand_rig
 """Part of the body to what its arrays are called in the format, before `_keypoints_2d`; the body's are `pose`."""
 
 
+WORLD = "3d"
+"""The folder, and in the files' names the camera, of people in 3D that go with no camera's detections."""
+
+
 def write_openpose_json(
-    folder: str | Path, detections: Detections2D, *, motion: Motion3D | None = None, rig: Rig | None = None
+    folder: str | Path,
+    detections: Detections2D | None,
+    *,
+    motion: Motion3D | None = None,
+    rig: Rig | None = None,
+    options: ExportOptions | None = None,
 ) -> None:
     """Write `folder/<camera>/<camera>_<frame, 12 digits>_keypoints.json`, one file a frame and view.
 
     Missing joints are written as zeros, which the format demands; an image without people gets a file too. With
     `motion`, each person detected is matched to the nearest reprojected 3D person, whose joints become
     `pose_keypoints_3d` and whose id becomes `person_id`; a 3D person whom a view did not see is not in its files.
+    Without `detections`, everybody in 3D goes into `folder/3d/3d_<frame>_keypoints.json`, with empty 2D arrays.
 
     Args:
         folder: where the cameras' folders go; an earlier export of the same camera is replaced.
-        detections: what the cameras saw.
+        detections: what the cameras saw, or None for 3D only.
         motion: people in 3D with the same frames and joints, or None for 2D only.
-        rig: the cameras, needed with `motion`.
+        rig: the cameras, needed with both.
+        options: of the people in 3D, metres and z up by default; parts not asked for are empty arrays, in 2D too.
 
     Raises:
-        InputError: `motion` comes without `rig` or does not fit `detections`, or a camera's folder holds other files.
+        InputError: there is nothing to write, `motion` comes without `rig` or does not fit `detections`, or a camera's
+            folder holds other files.
     """
-    folder = Path(folder)
-    positions, ids = _matched(detections, motion, rig) if motion is not None else (None, None)
+    folder, options = Path(folder), options or ExportOptions()
+    if motion is not None:
+        motion = select_people(motion, options)
+    if detections is not None:
+        positions, ids = _matched(detections, motion, rig, options) if motion is not None else (None, None)
+        _write_views(folder, detections, positions, ids, options.parts)
+    elif motion is not None:
+        _write_world(folder / WORLD, motion, options)
+    else:
+        raise InputError("openpose export: neither 2D nor 3D keypoints to write; run 'triskel detect' first")
+
+
+def _write_views(
+    folder: Path,
+    detections: Detections2D,
+    positions: NDArray[np.float64] | None,
+    ids: NDArray[np.int64] | None,
+    parts: tuple[Part, ...] | None,
+) -> None:
+    """Write the folder of each camera: positions (F, C, N, J, 4) and ids (F, C, N) are those of the detections."""
     for name in detections.cameras:
         _refuse_foreign_files(folder / name)
     for c, name in enumerate(detections.cameras):
         with atomic_folder(folder / name) as temporary:
             for f, keypoints in enumerate(detections.keypoints[:, c]):
-                present = np.flatnonzero((keypoints[..., 2] > 0).any(axis=-1))
                 people = [
                     openpose_person(
                         detections.skeleton,
                         keypoints[n],
                         None if positions is None else positions[f, c, n],
                         -1 if ids is None else int(ids[f, c, n]),
+                        parts=parts,
                     )
-                    for n in present
+                    for n in np.flatnonzero((keypoints[..., 2] > 0).any(axis=-1))
                 ]
-                text = json.dumps({"version": 1.3, "people": people}, separators=(",", ":"))
-                (temporary / f"{name}_{f:012d}_keypoints.json").write_text(text, encoding="utf-8")
+                _write_frame(temporary, name, f, people)
+
+
+def _write_world(folder: Path, motion: Motion3D, options: ExportOptions) -> None:
+    """Write everybody in 3D, one file a frame, without anything in 2D."""
+    _refuse_foreign_files(folder)
+    known, found = _known(motion, options), np.asarray(motion.found.any(axis=-1))
+    with atomic_folder(folder) as temporary:
+        for f, everybody in enumerate(known):
+            people = [
+                openpose_person(motion.skeleton, None, everybody[n], int(motion.ids[n]), parts=options.parts)
+                for n in np.flatnonzero(found[f])
+            ]
+            _write_frame(temporary, folder.name, f, people)
+
+
+def _write_frame(folder: Path, name: str, frame: int, people: list[dict[str, list[float] | list[int]]]) -> None:
+    text = json.dumps({"version": 1.3, "people": people}, separators=(",", ":"))
+    (folder / f"{name}_{frame:012d}_keypoints.json").write_text(text, encoding="utf-8")
+
+
+def _known(motion: Motion3D, options: ExportOptions) -> NDArray[np.float64]:
+    """Return the positions in the unit and axes asked for, with scores (F, N, J, 4)."""
+    X = motion.points.X[..., Y_UP] if options.y_up else motion.points.X
+    return np.concatenate([X * PER_METRE[options.units or "m"], motion.points.score[..., None]], axis=-1)
 
 
 def openpose_person(
     skeleton: Skeleton,
-    keypoints: NDArray[np.float64],
+    keypoints: NDArray[np.float64] | None,
     position: NDArray[np.float64] | None,
     identity: int,
     *,
     decimals: int = 3,
+    parts: tuple[Part, ...] | None = None,
 ) -> dict[str, list[float] | list[int]]:
     """Return one entry of `people`.
 
@@ -76,17 +131,19 @@ def openpose_person(
 
     Args:
         skeleton: names the J joints.
-        keypoints: (J, 3) px and score, NaN = missing.
-        position: (J, 4) m and score, NaN = missing; None for a person in 2D alone.
+        keypoints: (J, 3) px and score, NaN = missing; None for a person in 3D alone.
+        position: (J, 4) position and score, NaN = missing; None for a person in 2D alone.
         identity: the person's number, -1 for none.
         decimals: of the coordinates of `keypoints`.
+        parts: whose arrays are filled; None for all.
     """
     person: dict[str, list[float] | list[int]] = {"person_id": [identity]}
     # A thousandth of a pixel and a micrometre: below what any detector resolves, and files stay small.
     for dimension, values, digits in (("2d", keypoints, decimals), ("3d", position, 6)):
-        parts = {} if values is None else _parts(skeleton, values)
+        points = {} if values is None else _parts(skeleton, values)
         for part, name in (("body", "pose"), *PART_ARRAYS.items()):
-            person[f"{name}_keypoints_{dimension}"] = _rounded(parts[part], digits) if part in parts else []
+            wanted = part in points and (parts is None or part in parts)
+            person[f"{name}_keypoints_{dimension}"] = _rounded(points[part], digits) if wanted else []
     return person
 
 
@@ -121,9 +178,9 @@ def _refuse_foreign_files(folder: Path) -> None:
 
 
 def _matched(
-    detections: Detections2D, motion: Motion3D, rig: Rig | None
+    detections: Detections2D, motion: Motion3D, rig: Rig | None, options: ExportOptions
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the 3D joints (F, C, N, J, 4), m and score, and the id (F, C, N), -1 for none, of each detection."""
+    """Return the 3D joints and scores (F, C, N, J, 4), and the id (F, C, N), -1 for none, of each detection."""
     F, C, N, J, _ = detections.keypoints.shape
     if rig is None:
         raise InputError("openpose export: 3D joints need the rig, to match them with the people of each view")
@@ -134,7 +191,7 @@ def _matched(
         )
     rig = rig.select(list(detections.cameras))
     positions, ids = np.zeros((F, C, N, J, 4)), np.full((F, C, N), -1, dtype=np.int64)
-    known = np.concatenate([motion.points.X, motion.points.score[..., None]], axis=-1)
+    known = _known(motion, options)
     reprojected = project_rig(rig, motion.points.X)
     for c, camera in enumerate(rig):
         limit_px = MATCH_SHARE * max(camera.size_wh)

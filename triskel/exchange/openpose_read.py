@@ -145,7 +145,10 @@ MOST_PX = 1e6
 
 
 def _people(path: Path) -> list[tuple[list[float], dict[str, list[float]]]]:
-    """Return the values of each person's body, and of hands and face by part; those without a body are left out."""
+    """Return the values of each person's body, and of hands and face by part; those without either are left out.
+
+    A body that was not looked for is an empty list.
+    """
     try:
         data = json.loads(path.read_bytes())
         people = [
@@ -163,22 +166,23 @@ def _people(path: Path) -> list[tuple[list[float], dict[str, list[float]]]]:
         raise InputError(
             f"{path}: not OpenPose JSON, it lacks a list 'people' with 'pose_keypoints_2d'; check the detector's format"
         ) from error
-    return [(values, parts) for values, parts in people if values]
+    return [(values, parts) for values, parts in people if values or any(any(numbers) for numbers in parts.values())]
 
 
 def _stack(people: list[_Person], skeleton: Skeleton | None) -> NDArray[np.float64]:
     """Return (P, J, 3) of all bodies, missing joints as NaN with score 0."""
-    expected = 3 * len(skeleton) if skeleton else len(people[0].values) if people else 3 * len(BODY_25)
+    first = next((person for person in people if person.values), None)
+    expected = 3 * len(skeleton) if skeleton else len(first.values) if first else 3 * len(BODY_25)
     for person in people:
-        if len(person.values) != expected:
-            where = f"{skeleton.name} has" if skeleton else f"{people[0].path.name} had"
+        if person.values and len(person.values) != expected:
+            where = f"{skeleton.name} has" if skeleton else f"{(first or person).path.name} had"
             raise InputError(
                 f"{person.path}: a person with {len(person.values)} values, {where} {expected}; "
                 "read files of one joint set only, or name the right skeleton"
             )
-    if expected % 3:
-        raise InputError(f"{people[0].path}: a person with {expected} values, not x, y, score triples; check the file")
-    return _cleaned([person.values for person in people], expected // 3, people)
+    if first is not None and expected % 3:
+        raise InputError(f"{first.path}: a person with {expected} values, not x, y, score triples; check the file")
+    return _cleaned([person.values or [0.0] * expected for person in people], expected // 3, people)
 
 
 def _whole_body(people: list[_Person], bodies: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -208,7 +212,10 @@ def _whole_body(people: list[_Person], bodies: NDArray[np.float64]) -> NDArray[n
 def _cleaned(numbers: list[list[float]], count: int, people: list[_Person]) -> NDArray[np.float64]:
     """Return points (P, `count`, 3) of flat lists, missing ones as NaN with score 0."""
     try:
-        values = np.array(numbers, dtype=np.float64).reshape(-1, count, 3)
+        flat = np.array(numbers)
+        if flat.size and flat.dtype.kind not in "fi":
+            raise TypeError(f"some are {flat.dtype.type.__name__}")
+        values = flat.astype(np.float64).reshape(-1, count, 3)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{people[0].path.parent}: keypoints that are not numbers ({error}); check its files"

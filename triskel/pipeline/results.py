@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from triskel.camera import Rig
 from triskel.errors import JobError
 from triskel.images import write_image_bgr
+from triskel.pipeline.report import report_triangulation
 from triskel.progress import Progress, silent
 from triskel.projection import project_rig
 from triskel.session import KEYPOINTS_2D_FILE, KEYPOINTS_3D_FILE, Session
-from triskel.whole_body import parts_of
 
 if TYPE_CHECKING:
     from triskel.triangulate import People3D
@@ -27,9 +27,6 @@ log = logging.getLogger(__name__)
 
 EXPORTS = {"openpose": "openpose", "trc": "trc", "csv": "keypoints3d.csv"}
 """Formats written for every session, and where they go."""
-
-DISAGREEING_PX = 2.0
-"""A camera whose median error is this many times that of the rest probably moved since it was calibrated."""
 
 
 def write_results(
@@ -71,42 +68,22 @@ def write_results(
     if session.has_videos:
         session, overlays = _overlays(session, people, rig, progress)
         pictures |= overlays
+    report = report_triangulation(session, people, rig, warnings=notes)
     seconds = {run.stage: run.seconds for run in session.info.runs}
-    summary = summarise(motion, rig, observed=people.observed, stage_seconds=seconds, warnings=notes)
-    doubts = [f"nobody was found in 3D: see the detections in {KEYPOINTS_2D_FILE}"] if not len(motion.ids) else []
-    doubts += disagreeing_cameras(rig, people)
-    for doubt in doubts:
-        log.warning("%s", doubt)
-    if doubts:
-        summary = summarise(motion, rig, observed=people.observed, stage_seconds=seconds, warnings=[*notes, *doubts])
+    warned = [*notes, *report.doubts]
+    summary = summarise(motion, rig, observed=people.observed, stage_seconds=seconds, warnings=warned)
     videos = sorted([*session.path.glob("overlays/*.mp4"), *session.path.glob("view3d.mp4")])
-    files = [session.path / KEYPOINTS_3D_FILE, session.path / KEYPOINTS_2D_FILE, *files, *videos]
-    write_report(session.path, summary, title=session.path.resolve().name, pictures=pictures, files=files)
+    files = [session.path / KEYPOINTS_3D_FILE, session.path / KEYPOINTS_2D_FILE, *files, *report.files, *videos]
+    write_report(
+        session.path,
+        summary,
+        title=session.path.resolve().name,
+        quality=report.quality,
+        plots=report.plots,
+        pictures=pictures,
+        files=files,
+    )
     return session
-
-
-def disagreeing_cameras(rig: Rig, people: "People3D") -> list[str]:
-    """Name the cameras that fit the 3D result much worse than the rest; they may have moved since the calibration."""
-    # The body alone: of hands and faces a camera shows another one now and then, or the wrong side.
-    body = parts_of(people.motion.skeleton)["body"]
-    X = people.motion.points.X[:, :, body]
-    if not np.isfinite(X).any() or len(rig) < 3:
-        return []
-    error = np.linalg.norm(project_rig(rig, X) - np.moveaxis(people.observed[..., body, :2], 1, 0), axis=-1)
-    medians = {
-        camera.name: float(np.median(one[np.isfinite(one)]))
-        for camera, one in zip(rig, error, strict=True)
-        if np.isfinite(one).any()
-    }
-    messages = []
-    for name, median in medians.items():
-        rest = float(np.median([value for other, value in medians.items() if other != name])) if len(medians) > 1 else 0
-        if rest and median > DISAGREEING_PX * rest and median > 5:
-            messages.append(
-                f"camera {name} fits the people with {median:.0f} px median error, the others with {rest:.0f} px: "
-                "it may have moved since it was calibrated, or be out of step; check its calibration"
-            )
-    return messages
 
 
 def _render(session: Session, people: "People3D", rig: Rig, progress: Progress) -> tuple[Session, dict[str, Path]]:

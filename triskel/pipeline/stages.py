@@ -7,6 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,12 @@ from triskel.motion import Detections2D
 from triskel.pipeline.frames import ALL_FRAMES, FrameRange
 from triskel.progress import Progress, silent
 from triskel.session import FRAMES_FILE, SESSION_FILE, VIDEOS, CameraEntry, Session, SessionInfo, Setting
-from triskel.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from triskel.detect2d import DetectOptions, WholeBodyDetector, WholeBodyOptions
     from triskel.triangulate import People3D, PeopleOptions
 
 log = logging.getLogger(__name__)
-
-DEFAULT_FPS = 30.0
-"""Frame rate of a session made from saved detections when none is given."""
 
 
 def load_rig(path: str | Path) -> Rig:
@@ -160,17 +157,28 @@ def detect(
         InputError: a video is missing or damaged, no model is called that, or there are no such frames.
         JobError: the network's weights cannot be fetched.
     """
-    from triskel.capture import read_sets
+    return _detect(session, _load_detector(model, options, parts), frames, progress)
+
+
+def _load_detector(
+    model: str, options: "DetectOptions | None", parts: "WholeBodyOptions | None"
+) -> "WholeBodyDetector":
+    """Load what suits a session."""
     from triskel.detect2d import load_whole_body, suited_whole_body
     from triskel.detect2d.quality import suited_quality
+
+    preset = suited_quality(model, recording=True)
+    if options is None and preset is not None:
+        options = preset.detect_options()
+    return load_whole_body(model, options=options, parts=parts or suited_whole_body(model, quality=preset))
+
+
+def _detect(session: Session, detector: "WholeBodyDetector", frames: FrameRange, progress: Progress) -> Session:
+    from triskel.capture import read_sets
 
     videos = session.video_paths()
     _, index = session.frames()
     chosen = frames.of(len(index), str(session.path))
-    preset = suited_quality(model, recording=True)
-    if options is None and preset is not None:
-        options = preset.detect_options()
-    detector = load_whole_body(model, options=options, parts=parts or suited_whole_body(model, quality=preset))
     started = time.perf_counter()
     keypoints: list[list[People2D | None]] = [[None] * len(session.cameras) for _ in index]
     sets = read_sets(videos, index[chosen.start : chosen.stop : chosen.step])
@@ -207,79 +215,17 @@ def _detect_settings(detector: "WholeBodyDetector", frames: FrameRange) -> dict[
     return settings | detector.settings()
 
 
-def import_detections(
-    path: str | Path,
-    folder: str | Path,
-    *,
-    rig: Rig | None = None,
-    fps: float | None = None,
-    skeleton: Skeleton | None = None,
-) -> Session:
-    """Take 2D keypoints from OpenPose JSON into a session, new or existing, and write `keypoints2d.parquet`.
-
-    Args:
-        path: the session; where there is none, one without videos is made, with the cameras of `rig`.
-        folder: has one folder of JSON files a camera, named like the camera or `<camera>_json`.
-        rig: the calibration; needed for a new session.
-        fps: frame rate of a new session; `DEFAULT_FPS`, with a warning, when None.
-        skeleton: the joint set; None tells it from the files.
-
-    Raises:
-        InputError: a camera's folder is missing, a file is broken, or frames do not fit the session.
-    """
-    from triskel.exchange import openpose_frames, read_openpose_json
-
-    path, folder = Path(path), Path(folder)
-    started = time.perf_counter()
-    if (path / SESSION_FILE).exists() or (path / VIDEOS).is_dir():
-        session = open_or_adopt(path)
-        detections = read_openpose_json(folder, session.cameras, skeleton=skeleton)
-        numbers = np.asarray(openpose_frames(folder, session.cameras))
-        sets = len(session.frames()[0])
-        if numbers.min() < 0 or numbers.max() >= sets:
-            raise InputError(
-                f"{folder}: frames {numbers.min()} to {numbers.max()}, but {path} has frames 0 to {sets - 1}"
-            )
-        keypoints = np.full((sets, *detections.keypoints.shape[1:]), np.nan)
-        keypoints[..., 2] = 0
-        keypoints[numbers] = detections.keypoints
-        detections = Detections2D(detections.skeleton, detections.cameras, keypoints)
-    else:
-        if rig is None:
-            raise InputError(f"{path}: is no session yet; give the calibration with --rig to make one")
-        if len(rig) < 2:
-            raise InputError(f"3D needs at least two cameras, the rig has only {', '.join(rig.names)}")
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise InputError(f"{path}: exists and is no session; choose a new folder, so that nothing in it is lost")
-        detections = read_openpose_json(folder, rig.names, skeleton=skeleton)
-        if fps is None:
-            log.warning("no frame rate given: taking %g frames/s; give it with --fps", DEFAULT_FPS)
-        rate = fps or DEFAULT_FPS
-        frames = np.arange(len(detections.keypoints))
-        info = SessionInfo(fps=rate, sync="saved detections", cameras=[CameraEntry(name=name) for name in rig.names])
-        with atomic_folder(path) as temporary:
-            draft = Session(temporary, info)
-            draft.check()
-            draft.save_frames(frames / rate, np.repeat(frames[:, None], len(rig), axis=1))
-            draft.save_rig(rig)
-            draft.save_detections(detections)
-            Session.create(temporary, info)
-        session = Session.open(path)
-    session.save_detections(detections)
-    settings = {"detections": str(folder), "skeleton": detections.skeleton.name}
-    return session.with_run("detect", time.perf_counter() - started, settings)
-
-
 def triangulate(
     session: Session, *, rig: Rig | None = None, options: "PeopleOptions | None" = None, progress: Progress = silent
 ) -> "tuple[Session, People3D]":
-    """Reconstruct the people of a session in 3D and write `keypoints3d.parquet`.
+    """Reconstruct the people of a session in 3D: `keypoints3d.parquet`, and `keypoints3d_raw.parquet` beside it.
 
     Returns:
         The session, and the people with the detections they were made from.
 
     Raises:
         SessionError: there are no detections yet, or no rig.
+        InputError: the device that is asked for is not there.
     """
     from triskel.triangulate import PeopleOptions, triangulate_people
 
@@ -291,16 +237,32 @@ def triangulate(
     people = triangulate_people(rig, detections, time_s, options=options)
     session.save_motion(people.motion, raw=people.raw)
     progress("triangulate", len(time_s), len(time_s))
-    settings = {
+    settings: dict[str, Setting] = {
         "most_people": options.most_people,
         "max_reproj_px": options.points.max_reproj_px,
         "least_views": options.points.least_views,
+        "device": options.points.device,
     }
-    return session.with_run("triangulate", time.perf_counter() - started, settings), people
+    return session.with_run("triangulate", time.perf_counter() - started, settings | asdict(options.over_time)), people
 
 
 def _times(session: Session, detections: Detections2D) -> NDArray[np.float64]:
     return np.arange(len(detections.keypoints)) / session.info.fps
+
+
+def look_again(
+    session: Session, people: "People3D", detector: "WholeBodyDetector", *, progress: Progress = silent
+) -> Session:
+    """Look again for what the people in 3D say the cameras should have seen; rewrites `keypoints2d.parquet`.
+
+    See `triskel.pipeline.feedback`; triangulate again after it.
+    """
+    from triskel.pipeline.feedback import improve_detections
+
+    started = time.perf_counter()
+    detections, counts = improve_detections(session, people, detector, session.rig(), progress=progress)
+    session.save_detections(detections)
+    return session.with_run("feedback", time.perf_counter() - started, counts._asdict())
 
 
 def process(
@@ -312,14 +274,32 @@ def process(
     parts: "WholeBodyOptions | None" = None,
     frames: FrameRange = ALL_FRAMES,
     people_options: "PeopleOptions | None" = None,
+    feedback: bool = True,
     warnings: Sequence[str] = (),
     progress: Progress = silent,
 ) -> "tuple[Session, People3D]":
-    """Detect, triangulate, and write every result a person looks at; see `triskel.pipeline.results`."""
+    """Detect, triangulate, and write every result a person looks at; see `triskel.pipeline.results`.
+
+    Args:
+        session: has videos.
+        rig: the calibration; the session's own when None.
+        model: see `detect`, as the next three.
+        detect_options: how the body network runs.
+        parts: what is done with each person.
+        frames: which frame sets are looked at.
+        people_options: how people are found in 3D.
+        feedback: look again for what the first 3D says was missed, and triangulate once more.
+        warnings: what the report is to say besides.
+        progress: told how far each stage is.
+    """
     from triskel.pipeline.results import write_results
 
     rig = use_rig(session, rig)
-    session = detect(session, model=model, options=detect_options, parts=parts, frames=frames, progress=progress)
+    detector = _load_detector(model, detect_options, parts)
+    session = _detect(session, detector, frames, progress)
     session, people = triangulate(session, options=people_options, progress=progress)
+    if feedback and len(people.motion.ids) and (detector.parts.refine or detector.parts.hands or detector.parts.face):
+        session = look_again(session, people, detector, progress=progress)
+        session, people = triangulate(session, options=people_options, progress=progress)
     session = write_results(session, people, warnings=warnings, progress=progress)
     return session, people

@@ -1,0 +1,144 @@
+"""What the whole session tells about who is who, and a look at each moment cannot: earlier births, pieces, ghosts."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from triskel.triangulate.paths import Paths
+from triskel.triangulate.tracking import CONFIRMED, LONGEST_GAP_S, LOOSEST_M, RigRays, Sighting, Track
+
+LONGEST_BREAK_S = 2.0
+"""How long a person may be away and be the same again, seen from afterwards."""
+
+BREAK_SLACK_M = 0.4
+BREAK_SPEED_M_S = 2.0
+"""How far the middle may be from where the earlier piece was heading: so much, and so much a second of the break."""
+
+HEADING_S = 0.3
+"""A heading is measured over this time, and followed for as long: people turn."""
+
+TAUGHT = 4
+"""Sightings from which a velocity is known."""
+
+def look_back(view: RigRays, bodies: NDArray[np.float64], time_s: NDArray[np.float64], tracks: list[Track]) -> None:
+    """Add sightings that only later ones explain: before a person was born, and in gaps; from detections left over.
+
+    Somebody comes into view of two cameras before three see them, and two of many agree too easily to begin with.
+
+    Args:
+        view: the rig.
+        bodies: (F, C, N, J, 3) raw px and score.
+        time_s: (F,) s.
+        tracks: changed in place.
+    """
+    paths = Paths(joints=bodies.shape[3])
+    row_of: dict[int, int] = {}
+    wanted = [_frames_to_search(one, time_s) for one in tracks]
+    needed = sorted({f for teach, search in wanted for f in teach | search}, reverse=True)
+    for f in needed:
+        seen = [t for t, (teach, _) in enumerate(wanted) if f in teach]
+        for t in seen:
+            if t not in row_of:
+                row_of[t] = len(paths)
+                paths.add(tracks[t][f].X[None], float(time_s[f]))
+            else:
+                paths.observe(np.array([row_of[t]]), tracks[t][f].X[None], float(time_s[f]))
+        missing = [t for t, (_, search) in enumerate(wanted) if f in search]
+        if missing:
+            _search(view, bodies[f], f, float(time_s[f]), tracks, paths, {t: row_of[t] for t in missing})
+
+
+def _search(
+    view: RigRays,
+    people: NDArray[np.float64],
+    f: int,
+    time_s: float,
+    tracks: list[Track],
+    paths: Paths,
+    row_of: dict[int, int],
+) -> None:
+    """Look for the tracks of `row_of` in the detections (C, N, J, 3) of frame set f that no track has."""
+    everybody, slack_m = paths.expected(time_s)
+    near = {t: row for t, row in row_of.items() if slack_m[row] <= LOOSEST_M}
+    if not near:
+        return
+    people = people.copy()
+    for one in tracks:
+        if f in one:
+            for c in np.flatnonzero(one[f].members >= 0):
+                people[c, one[f].members[c], :, 2] = 0
+    rows = np.array(list(near.values()))
+    found = view.find(people, everybody[rows], slack_m[rows], 0)
+    for k, (t, row) in enumerate(near.items()):
+        if (found.members[k] >= 0).any():
+            tracks[t][f] = Sighting(found.members[k], float(found.support[k]), found.X[k])
+            paths.observe(np.array([row]), found.X[k : k + 1], time_s)
+
+
+def _frames_to_search(one: Track, time_s: NDArray[np.float64]) -> tuple[set[int], set[int]]:
+    """Return the frames of a track from which its way is learnt, going backwards, and those before where to look."""
+    teach, search = set(), set()
+    frames = sorted(one)
+    edges = [k for k, f in enumerate(frames) if k == 0 or frames[k - 1] < f - 1]
+    for k in edges:
+        teach |= set(frames[k : k + TAUGHT])
+        after = frames[k - 1] + 1 if k else 0
+        start = max(after, int(np.searchsorted(time_s, time_s[frames[k]] - LONGEST_GAP_S)))
+        search |= set(range(start, frames[k]))
+    # Looking back may go on for as long as something is found, so everything before the birth is a candidate.
+    search |= set(range(frames[0]))
+    return teach, search
+
+
+def stitch(tracks: list[Track], time_s: NDArray[np.float64]) -> list[Track]:
+    """Join the pieces of one person: the later begins soon after the earlier ends, near where that was heading."""
+    if len(tracks) < 2:
+        return tracks
+    tracks = sorted(tracks, key=min)
+    cost = np.full((len(tracks), len(tracks)), 1e6)
+    for a, earlier in enumerate(tracks):
+        for b, later in enumerate(tracks):
+            pause_s = float(time_s[min(later)] - time_s[max(earlier)])
+            if a != b and max(earlier) < min(later) and pause_s <= LONGEST_BREAK_S:
+                distance = np.linalg.norm(_heading(earlier, time_s, pause_s) - later[min(later)].centre)
+                if distance <= BREAK_SLACK_M + BREAK_SPEED_M_S * pause_s:
+                    cost[a, b] = distance
+    following = {a: b for a, b in zip(*linear_sum_assignment(cost), strict=True) if cost[a, b] < 1e6}
+    joined: dict[int, Track] = {}
+    for a, one in enumerate(tracks):  # sorted by birth, so what a piece follows has its place already
+        whole = joined.setdefault(a, {})
+        whole.update(one)
+        if a in following:
+            joined[int(following[a])] = whole
+    unique = {id(one): one for one in joined.values()}
+    return list(unique.values())
+
+
+def _heading(one: Track, time_s: NDArray[np.float64], ahead_s: float) -> NDArray[np.float64]:
+    """Return where (3,) a track's middle would be `ahead_s` after its end."""
+    last = max(one)
+    recent = [f for f in one if time_s[last] - time_s[f] <= HEADING_S]
+    if len(recent) < CONFIRMED:
+        return one[last].centre
+    first = min(recent)
+    velocity = (one[last].centre - one[first].centre) / float(time_s[last] - time_s[first])
+    return np.asarray(one[last].centre + velocity * min(ahead_s, HEADING_S))
+
+
+def without_ghosts(tracks: list[Track], frames: int, *, least_share: float) -> list[Track]:
+    """Return the tracks of those who are there, best supported first: seen more often than by chance.
+
+    Args:
+        tracks: all of them.
+        frames: F; of very few frame sets nobody needs to be in many.
+        least_share: least number of sightings, as a share of that of the best supported track.
+    """
+    tracks = sorted(tracks, key=_support, reverse=True)
+    if not tracks:
+        return []
+    fewest = max(min(CONFIRMED, frames), least_share * len(tracks[0]))
+    return [one for one in tracks if len(one) >= fewest]
+
+
+def _support(one: Track) -> float:
+    return sum(sighting.support for sighting in one.values())

@@ -1,0 +1,43 @@
+"""Butterworth low pass, run forwards and backwards: the usual filter of movement analysis."""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfiltfilt
+
+from triskel.triangulate.over_time.filters.filtered import Filtered
+from triskel.triangulate.over_time.runs import even_times, runs, white_gain
+
+FEWEST_SAMPLES = 5
+"""A run with fewer is left as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Butterworth:
+    """Zero-lag Butterworth filter of order 4: two passes of order 2.
+
+    The cutoff is that of both passes together, 3 dB: each is set higher by 1 / (2^(1/2) - 1)^(1/4) = 1.247 (Winter,
+    Biomechanics and Motor Control of Human Movement, 4th ed., section 3.4.4). Uneven times are resampled to even ones
+    and back. Where the rate is too low for the cutoff there is nothing to filter, and nothing is.
+    """
+
+    cutoff_hz: float | None = None
+
+    def smooth(self, X: NDArray[np.float64], time_s: NDArray[np.float64], cov_mm2: NDArray[np.float64]) -> Filtered:
+        """See `Filter.smooth`; covariances shrink as white noise does in the filter, away from the ends of runs."""
+        out, cov = X.copy(), np.array(cov_mm2, dtype=np.float64)
+        for a, b, series in runs(X, time_s):
+            if b - a < FEWEST_SAMPLES:
+                continue
+            rate = (b - a - 1) / (time_s[b - 1] - time_s[a])
+            corner = (self.cutoff_hz or 6.0) / (math.sqrt(2) - 1) ** 0.25 / (rate / 2)
+            if corner >= 1:
+                continue
+            pad = min(b - a - 1, max(9, math.ceil(3 / corner)))
+            twice = partial(sosfiltfilt, butter(2, corner, output="sos"), axis=0, padtype="odd", padlen=pad)
+            out[a:b, series] = even_times(twice, X[a:b, series], time_s[a:b])
+            cov[a:b, series] *= white_gain(twice)
+        return Filtered(out, cov)
