@@ -18,7 +18,6 @@ Then the speed of the whole way from detections to people: two in each of 100 fr
 
 import argparse
 import datetime
-import importlib
 import os
 import platform
 import runpy
@@ -44,6 +43,7 @@ from triskel.triangulate import (
     triangulate_people,
     triangulate_points,
 )
+from triskel.triangulate.over_time import refine_over_time
 from triskel.whole_body import WRISTS, parts_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,15 +115,13 @@ class Line(NamedTuple):
 
 
 def over_time(scene):
-    """Triangulate, then constrain bones and paths as `triskel triangulate` does."""
-    from triskel.triangulate.over_time import OverTimeOptions, refine_over_time
-
+    """Triangulate, then repair, filter and hold limbs to their lengths; short gaps are filled and count as given."""
     points = triangulate_points(scene.rig, scene.xy[:, :, None], scene.score[:, :, None])
     F = len(scene.truth)
     motion = Motion3D(
         BODY_25, tuple(scene.rig.names), np.arange(F) / 60, np.arange(1), points, np.zeros((F, 1, 25), bool)
     )
-    return refine_over_time(motion, OverTimeOptions()).points.X[:, 0]
+    return refine_over_time(motion).points.X[:, 0]
 
 
 def in_torch(scene, device):
@@ -147,8 +145,7 @@ def own_methods():
     """Return name -> method on a scene, those of this package and the reference that knows the outliers."""
     unbounded = TriangulateOptions(max_reproj_px=1000.0, max_sigma_mm=np.inf)
     methods = {"triskel": lambda s: triangulate_points(s.rig, s.xy, s.score).X}
-    if hasattr(importlib.import_module("triskel.triangulate.over_time"), "OverTimeOptions"):
-        methods["triskel, bones and paths over time"] = over_time
+    methods["triskel, then over time"] = over_time
     for device in torch_devices():
         methods[f"triskel in torch, {device}"] = lambda s, d=device: in_torch(s, d)
     methods["triskel, plain linear"] = lambda s: triangulate_dlt(s.rig, s.xy, s.score)

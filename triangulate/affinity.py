@@ -93,6 +93,22 @@ def rays_agree(
 
 
 @numba.njit(cache=True, nogil=True)
+def squared_error(
+    origin: NDArray[np.float64], ray: NDArray[np.float64], X: NDArray[np.float64], bound: float, slack_m: float
+) -> float:
+    """Return the squared distance of a place (3,) from a ray, over what is allowed there; infinite behind the camera.
+
+    Allowed is `bound`, rad, times the distance from the camera, and `slack_m` besides.
+    """
+    x, y, z = X[0] - origin[0], X[1] - origin[1], X[2] - origin[2]
+    along = x * ray[0] + y * ray[1] + z * ray[2]
+    if along <= 0.0:
+        return math.inf
+    allowed = bound * along + slack_m
+    return max(x * x + y * y + z * z - along * along, 0.0) / (allowed * allowed)
+
+
+@numba.njit(cache=True, nogil=True)
 def body_agrees(
     origin: NDArray[np.float64], seen: NDArray[np.float64], X: NDArray[np.float64], bound: float, slack_m: float
 ) -> tuple[float, float]:
@@ -112,14 +128,9 @@ def body_agrees(
             continue
         shared += 1
         possible += weight
-        x, y, z = X[j, 0] - origin[0], X[j, 1] - origin[1], X[j, 2] - origin[2]
-        along = x * seen[j, 0] + y * seen[j, 1] + z * seen[j, 2]
-        distance2 = x * x + y * y + z * z
-        if along > 0.0:
-            allowed = bound * along + slack_m
-            r2 = (distance2 - along * along) / (allowed * allowed)
-            if r2 < 1.0:
-                gained += weight * (1.0 - r2)
+        r2 = squared_error(origin, seen[j], X[j], bound, slack_m)
+        if r2 < 1.0:
+            gained += weight * (1.0 - r2)
         if shared >= TRIED_JOINTS and gained == 0.0:
             return 0.0, possible
     if shared < FEWEST_JOINTS:
@@ -136,8 +147,11 @@ def _meet(
     prior_weight: float,
     X: NDArray[np.float64],
 ) -> bool:
-    """Fill X (3,) with the place of least weighted squared distance to rays (C, 4) and to `prior`; False if there is
-    none: the rays are parallel and nothing else is known."""
+    """Fill X (3,) with the place of least weighted squared distance to rays (C, 4) and to `prior`.
+
+    Returns:
+        False if there is none: the rays are parallel and nothing else is known.
+    """
     a00 = a11 = a22 = prior_weight
     a01, a02, a12 = 0.0, 0.0, 0.0
     b0, b1, b2 = prior_weight * prior[0], prior_weight * prior[1], prior_weight * prior[2]
@@ -166,6 +180,34 @@ def _meet(
     X[1] = (c1 * b0 + c3 * b1 + c4 * b2) / determinant
     X[2] = (c2 * b0 + c4 * b1 + c5 * b2) / determinant
     return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _reweigh(
+    origins: NDArray[np.float64],
+    rays: NDArray[np.float64],
+    bounds: NDArray[np.float64],
+    X: NDArray[np.float64],
+    weight: NDArray[np.float64],
+) -> bool:
+    """Bring weights (C,) to 1 / m^2 at X, where the nearer camera sees finer; a view far off counts nothing (Tukey).
+
+    Returns:
+        Whether two are left, with X in front of all.
+    """
+    left = 0
+    for c in range(len(weight)):
+        if weight[c] > 0.0:
+            r2 = squared_error(origins[c], rays[c], X, bounds[c], 0.0)
+            if r2 == math.inf:
+                return False
+            x, y, z = X[0] - origins[c, 0], X[1] - origins[c, 1], X[2] - origins[c, 2]
+            allowed = bounds[c] * (x * rays[c, 0] + y * rays[c, 1] + z * rays[c, 2])
+            # One bad view draws the first solution away from the good ones, so the loss is twice as wide here.
+            rest = 1.0 - 0.25 * r2
+            weight[c] = weight[c] * rest * rest / (allowed * allowed) if rest > 0.0 else 0.0
+            left += weight[c] > 0.0
+    return left >= 2
 
 
 @numba.njit(cache=True, nogil=True)
@@ -207,20 +249,7 @@ def body_of(
         if not _meet(origins, lines, weight, expected, 1e-4 if known else 0.0, X[j]):
             X[j] = math.nan
             continue
-        # Again with weights in metres, by Tukey's loss: the nearer camera sees finer, a view far off counts nothing.
-        left, behind = 0, False
-        for c in range(C):
-            if weight[c] > 0.0:
-                x, y, z = X[j, 0] - origins[c, 0], X[j, 1] - origins[c, 1], X[j, 2] - origins[c, 2]
-                along = x * lines[c, 0] + y * lines[c, 1] + z * lines[c, 2]
-                allowed = bounds[c] * along
-                r2 = (x * x + y * y + z * z - along * along) / (allowed * allowed) if along > 0.0 else math.inf
-                behind = behind or along <= 0.0
-                # One bad view draws the first solution away from the good ones, so the loss is twice as wide here.
-                rest = 1.0 - 0.25 * r2
-                weight[c] = weight[c] * rest * rest / (allowed * allowed) if rest > 0.0 else 0.0
-                left += weight[c] > 0.0
-        if behind or left < 2:
-            X[j] = math.nan
-        elif not _meet(origins, lines, weight, expected, 1.0 / (PRIOR_SPREAD * prior_m) ** 2 if known else 0.0, X[j]):
+        if not _reweigh(origins, lines, bounds, X[j], weight) or not _meet(
+            origins, lines, weight, expected, 1.0 / (PRIOR_SPREAD * prior_m) ** 2 if known else 0.0, X[j]
+        ):
             X[j] = math.nan

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from triskel.triangulate.paths import Paths
-from triskel.triangulate.tracking import CONFIRMED, LONGEST_GAP_S, LOOSEST_M, RigRays, Sighting, Track
+from triskel.triangulate.tracking import CONFIRMED, LOOSEST_M, RigRays, Sighting, Track
 
-LONGEST_BREAK_S = 2.0
+LONGEST_BREAK_S = 1.5
 """How long a person may be away and be the same again, seen from afterwards."""
 
 BREAK_SLACK_M = 0.4
@@ -19,6 +19,7 @@ HEADING_S = 0.3
 
 TAUGHT = 4
 """Sightings from which a velocity is known."""
+
 
 def look_back(view: RigRays, bodies: NDArray[np.float64], time_s: NDArray[np.float64], tracks: list[Track]) -> None:
     """Add sightings that only later ones explain: before a person was born, and in gaps; from detections left over.
@@ -32,20 +33,36 @@ def look_back(view: RigRays, bodies: NDArray[np.float64], time_s: NDArray[np.flo
         tracks: changed in place.
     """
     paths = Paths(joints=bodies.shape[3])
+    lessons, starts = _lessons(tracks)
     row_of: dict[int, int] = {}
-    wanted = [_frames_to_search(one, time_s) for one in tracks]
-    needed = sorted({f for teach, search in wanted for f in teach | search}, reverse=True)
-    for f in needed:
-        seen = [t for t, (teach, _) in enumerate(wanted) if f in teach]
-        for t in seen:
+    searching: set[int] = set()
+    for f in range(len(bodies) - 1, -1, -1):
+        now = float(time_s[f])
+        searching -= {t for t in searching if f in tracks[t]}
+        if searching:
+            searching &= _search(view, bodies[f], f, now, tracks, paths, {t: row_of[t] for t in sorted(searching)})
+        for t in lessons.get(f, []):
             if t not in row_of:
                 row_of[t] = len(paths)
-                paths.add(tracks[t][f].X[None], float(time_s[f]))
+                paths.add(tracks[t][f].X[None], now)
             else:
-                paths.observe(np.array([row_of[t]]), tracks[t][f].X[None], float(time_s[f]))
-        missing = [t for t, (_, search) in enumerate(wanted) if f in search]
-        if missing:
-            _search(view, bodies[f], f, float(time_s[f]), tracks, paths, {t: row_of[t] for t in missing})
+                paths.observe(np.array([row_of[t]]), tracks[t][f].X[None], now)
+        searching |= starts.get(f, set())
+
+
+def _lessons(tracks: list[Track]) -> tuple[dict[int, list[int]], dict[int, set[int]]]:
+    """Return for a frame which tracks are learnt from there, going backwards, and which are sought from there on."""
+    lessons: dict[int, list[int]] = {}
+    starts: dict[int, set[int]] = {}
+    for t, one in enumerate(tracks):
+        frames = sorted(one)
+        for k, f in enumerate(frames):
+            if f > 0 and (k == 0 or frames[k - 1] < f - 1):
+                starts.setdefault(f, set()).add(t)
+                for taught in frames[k : k + TAUGHT]:
+                    if t not in lessons.setdefault(taught, []):
+                        lessons[taught].append(t)
+    return lessons, starts
 
 
 def _search(
@@ -56,12 +73,16 @@ def _search(
     tracks: list[Track],
     paths: Paths,
     row_of: dict[int, int],
-) -> None:
-    """Look for the tracks of `row_of` in the detections (C, N, J, 3) of frame set f that no track has."""
+) -> set[int]:
+    """Look for the tracks of `row_of` in the detections (C, N, J, 3) of frame set f that no track has.
+
+    Returns:
+        Those that it makes sense to go on looking for.
+    """
     everybody, slack_m = paths.expected(time_s)
     near = {t: row for t, row in row_of.items() if slack_m[row] <= LOOSEST_M}
     if not near:
-        return
+        return set()
     people = people.copy()
     for one in tracks:
         if f in one:
@@ -73,21 +94,7 @@ def _search(
         if (found.members[k] >= 0).any():
             tracks[t][f] = Sighting(found.members[k], float(found.support[k]), found.X[k])
             paths.observe(np.array([row]), found.X[k : k + 1], time_s)
-
-
-def _frames_to_search(one: Track, time_s: NDArray[np.float64]) -> tuple[set[int], set[int]]:
-    """Return the frames of a track from which its way is learnt, going backwards, and those before where to look."""
-    teach, search = set(), set()
-    frames = sorted(one)
-    edges = [k for k, f in enumerate(frames) if k == 0 or frames[k - 1] < f - 1]
-    for k in edges:
-        teach |= set(frames[k : k + TAUGHT])
-        after = frames[k - 1] + 1 if k else 0
-        start = max(after, int(np.searchsorted(time_s, time_s[frames[k]] - LONGEST_GAP_S)))
-        search |= set(range(start, frames[k]))
-    # Looking back may go on for as long as something is found, so everything before the birth is a candidate.
-    search |= set(range(frames[0]))
-    return teach, search
+    return set(near)
 
 
 def stitch(tracks: list[Track], time_s: NDArray[np.float64]) -> list[Track]:

@@ -30,12 +30,16 @@ before may be farther off: where sets are seldom there is no way yet to be strai
 SAME_M = 0.15
 """Two people do not have half of their joints closer than this: the second is made of doubled detections."""
 
+DOUBTFUL_GAP_S = 0.1
+"""How long before the latest frame set somebody may have been seen last who is not confirmed."""
+
 CONFIRMED = 3
 """Sightings of a person that is more than a chance agreement of false detections."""
 
-WIDEST_SHARE, TIGHTEST_SHARE = 1.0, 0.12
 NOISE_FACTOR = 10.0
-"""The bound is this many standard deviations of the noise found so far, within these shares of the one asked for."""
+TIGHTEST_SHARE = 0.12
+"""The bound is this many standard deviations of the noise found so far, but between that share of the bound asked for
+and all of it: a few joints are far worse than most."""
 
 
 class Sighting(NamedTuple):
@@ -120,11 +124,12 @@ class PeopleTracker:
         row_of = np.full(len(found.members), -1)
         seen = (found.members >= 0).any(axis=1)
         row_of[:T] = np.where(seen[:T], np.arange(T), -1)
-        fresh = np.flatnonzero(seen[T:]) + T
+        enough = (found.members >= 0).sum(axis=1) >= self._least_views
+        fresh = np.flatnonzero(enough[T:]) + T
         self._relink(found, fresh, row_of, expected, time_s)
         fresh = fresh[row_of[fresh] < 0]
-        fresh = fresh[~_doubled(found, fresh, row_of)]
         old = np.flatnonzero(row_of >= 0)
+        fresh = _not_doubled(found, fresh, old)
         self.paths.observe(row_of[old], found.X[old], time_s)
         row_of[fresh] = np.arange(len(fresh)) + T
         self.paths.add(found.X[fresh], time_s)
@@ -144,7 +149,7 @@ class PeopleTracker:
         """Drop those unseen for too long, and those seen too seldom to be waited for."""
         # Whoever was in the latest frame set is known, however long ago that was.
         kept = (time_s - self.paths.seen_s <= LONGEST_GAP_S) | (self.paths.seen_s == self._last_s)
-        kept &= (self.paths.sightings >= CONFIRMED) | (self._last_s - self.paths.seen_s <= 0.1 * LONGEST_GAP_S)
+        kept &= (self.paths.sightings >= CONFIRMED) | (self._last_s - self.paths.seen_s <= DOUBTFUL_GAP_S)
         if not kept.all():
             self.paths.select(kept)
             self.ids = self.ids[kept]
@@ -174,7 +179,7 @@ class RigRays:
     """The rig as association sees it: where its cameras stand, and what angle is as much as the bound."""
 
     def __init__(self, rig: Rig, *, bound_px: float) -> None:
-        """See `PeopleTracker` for `bound_px`."""
+        """Start with the bound as given; see `PeopleTracker`."""
         self.cameras = np.stack([pack(camera) for camera in rig])
         self.origins = np.stack([camera.centre for camera in rig])
         side = np.sqrt([np.prod(camera.size_wh) for camera in rig])
@@ -197,32 +202,40 @@ class RigRays:
     def _find(
         self, rays: NDArray[np.float64], expected: NDArray[np.float64], slack_m: NDArray[np.float64], least_views: int
     ) -> FramePeople:
-        bounds = self.widest * (WIDEST_SHARE if self.share is None else self.share)
-        found = find_in_frame(
+        bounds = self.widest * (1.0 if self.share is None else self.share)
+        return find_in_frame(
             self.origins, rays, bounds, np.ascontiguousarray(expected), np.ascontiguousarray(slack_m), least_views
         )
-        return FramePeople(*found)
 
     def _learn(self, error: float) -> None:
         """Follow the noise: `error` is a median of Rayleigh-distributed errors, 1.18 sigma, over the present bound."""
         if not np.isfinite(error):
             return
-        present = WIDEST_SHARE if self.share is None else self.share
-        wanted = float(np.clip(NOISE_FACTOR * error / 1.18 * present, TIGHTEST_SHARE, WIDEST_SHARE))
+        present = 1.0 if self.share is None else self.share
+        wanted = float(np.clip(NOISE_FACTOR * error / 1.18 * present, TIGHTEST_SHARE, 1.0))
         self.share = wanted if self.share is None else 0.9 * self.share + 0.1 * wanted
 
 
 def _distance(X: NDArray[np.float64], Y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (P, Q) the median distance of the joints that people X (P, J, 3) and Y (Q, J, 3) share, else of their
-    middles."""
+    """Return (P, Q) how far people X (P, J, 3) and Y (Q, J, 3) are apart, m.
+
+    That is the median over the joints that both have, else the distance of their middles.
+    """
     joints = nanmedian(np.linalg.norm(X[:, None] - Y[None], axis=-1), axis=-1)
     middles = np.linalg.norm(nanmedian(X, axis=1)[:, None] - nanmedian(Y, axis=1)[None], axis=-1)
     return np.asarray(np.where(np.isfinite(joints), joints, middles))
 
 
-def _doubled(found: FramePeople, fresh: NDArray[np.int64], row_of: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of the `fresh` stand where somebody else does."""
-    known = np.flatnonzero(row_of >= 0)
-    if not len(known) or not len(fresh):
-        return np.zeros(len(fresh), bool)
-    return np.asarray((_distance(found.X[fresh], found.X[known]) < SAME_M).any(axis=1))
+def _not_doubled(found: FramePeople, fresh: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return those of the `fresh` who do not stand where one of the `known` or a better supported fresh one does."""
+    if not len(fresh):
+        return fresh
+    order = fresh[np.argsort(-found.support[fresh], kind="stable")]
+    others = np.concatenate([known, order])
+    same = _distance(found.X[order], found.X[others]) < SAME_M
+    kept: list[int] = []
+    for k in range(len(order)):
+        before = np.r_[np.arange(len(known)), len(known) + np.array(kept, dtype=np.int64)].astype(np.int64)
+        if not same[k, before].any():
+            kept.append(k)
+    return np.sort(order[kept])

@@ -14,15 +14,15 @@ from triskel.camera import Rig
 from triskel.keypoints import Points3D
 from triskel.motion import Motion3D
 from triskel.projection import project, project_rig
-from triskel.viewer.camera_lag import camera_lags, image_velocity
+from triskel.viewer.camera_lag import camera_lags, velocities
 from triskel.viewer.joint_rows import JointRows
 from triskel.whole_body import parts_of
 
-MOST_RESIDUALS = 6_000_000
+MOST_RESIDUALS = 3_000_000
 """Detections compared with the 3D; of longer recordings, frames spread evenly are taken."""
 
 LEFT_OUT_WORK = 400_000
-FEWEST_LEFT_OUT, MOST_LEFT_OUT = 800, 10_000
+FEWEST_LEFT_OUT, MOST_LEFT_OUT = 600, 10_000
 """Points triangulated without each camera: this number over the square of the number of cameras, within these two."""
 
 
@@ -57,7 +57,7 @@ class CameraQuality(NamedTuple):
 
     Attributes:
         camera: its name.
-        points: its detections of joints that have a position.
+        points: its detections of joints that have a position, in the frames looked at.
         rejected_percent: of these, not used for that position.
         median_px: error of those used.
         p95_px: 95 % of those used are below.
@@ -124,7 +124,7 @@ def measure_cameras(
         another one now and then, or the wrong side.
     """
     C, _, N, J = len(rig), *raw.gap.shape
-    frames = spread(raw.found.any(axis=(1, 2)), MOST_RESIDUALS // max(C * N * J, 1))
+    frames = spread(np.asarray(raw.found.any(axis=(1, 2))), MOST_RESIDUALS // max(C * N * J, 1))
     seen = np.moveaxis(observed[frames], 1, 0)
     residual = np.where(seen[..., 2:] > 0, seen[..., :2], np.nan) - project_rig(rig, raw.points.X[frames])
     used = np.moveaxis(raw.points.views[frames] & ~raw.gap[frames][..., None], -1, 0)
@@ -138,7 +138,7 @@ def measure_cameras(
     cameras = []
     for c, camera in enumerate(rig):
         good = distance[c][used[c] & np.isfinite(distance[c])]
-        bias = [median(residual[c, ..., axis][used[c]]) for axis in (0, 1)]
+        bias_x, bias_y = (median(residual[c, ..., axis][used[c]]) for axis in (0, 1))
         lag = 1000 * float(left_out.lag_s[c])
         cameras.append(
             CameraQuality(
@@ -149,8 +149,11 @@ def measure_cameras(
                 float(np.percentile(good, 95)) if len(good) else float("nan"),
                 float(all_px[c]),
                 median(np.delete(all_px, c)),
-                *bias,
-                *(float(one[c]) for one in left_out[:3]),
+                bias_x,
+                bias_y,
+                float(left_out.miss_px[c]),
+                float(left_out.others_with_px[c]),
+                float(left_out.others_without_px[c]),
                 lag,
                 1000 * float(left_out.lag_sigma_s[c]),
                 lag / 1000 * raw.fps,
@@ -174,40 +177,41 @@ def leave_one_out(
     C = len(rig)
     result = LeftOut(*np.full((5, C), np.nan))
     body = parts_of(raw.skeleton)["body"]
-    N = len(raw.ids)
-    if triangulate is None or C < 3 or not raw.found[:, :, body].any():
+    there = raw.found[:, :, body].any(axis=-1)
+    if triangulate is None or C < 3 or not there.any():
         return result
     wanted = int(np.clip(LEFT_OUT_WORK // C**2, FEWEST_LEFT_OUT, MOST_LEFT_OUT))
-    frames = spread(raw.found[:, :, body].any(axis=(1, 2)), max(wanted // (N * len(body)), 16))
-    seen = np.moveaxis(observed[frames][:, :, :, body], 1, 0)
+    # One person in one frame is a sample.
+    frames, people = np.unravel_index(spread(there.ravel(), wanted // len(body)), there.shape)
+    seen = np.moveaxis(observed[frames, :, people][:, :, body], 1, 0)
     xy, score = np.where(seen[..., 2:] > 0, seen[..., :2], np.nan), np.nan_to_num(seen[..., 2])
-    with_all = np.linalg.norm(xy - project_rig(rig, raw.points.X[frames][:, :, body]), axis=-1)
-    shares = np.zeros((C, C))
-    residual, velocity = np.full((2, C, *xy.shape[1:]), np.nan)
+    X = raw.points.X[frames, people][:, body]
+    with_all = np.linalg.norm(xy - project_rig(rig, X), axis=-1)
+    used = np.zeros((C, *xy.shape[:-1]), bool)
+    residual = np.full(xy.shape, np.nan)
     for c in range(C):
         rest = np.delete(np.arange(C), c)
         others = Rig(tuple(camera for k, camera in enumerate(rig) if k != c))
         points = triangulate(others, np.ascontiguousarray(xy[rest]), np.ascontiguousarray(score[rest]))
         without = np.linalg.norm(xy[rest] - project_rig(others, points.X), axis=-1)
         both = np.isfinite(without) & np.isfinite(with_all[rest])
-        camera = list(rig)[c]
-        residual[c] = xy[c] - project(camera, points.X)
-        velocity[c] = image_velocity(camera, motion, frames, body)
+        residual[c] = xy[c] - project(rig.cameras[c], points.X)
         result.miss_px[c] = median(np.linalg.norm(residual[c], axis=-1))
         result.others_with_px[c] = median(with_all[rest][both])
         result.others_without_px[c] = median(without[both])
-        shares[c, rest] = points.views[np.isfinite(residual[c, ..., 0])].sum(axis=0)
-    result.lag_s[:], result.lag_sigma_s[:] = camera_lags(residual, velocity, shares)
+        used[c, rest] = np.moveaxis(points.views, -1, 0)
+    velocity = velocities(motion, frames, people, body)
+    result.lag_s[:], result.lag_sigma_s[:] = camera_lags(rig, X, velocity, residual, used)
     return result
 
 
 def spread(wanted: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
-    """Return at most so many, and at least one, of the frames wanted (F,), evenly spread over them."""
-    frames = np.flatnonzero(wanted)
-    if len(frames) <= most:
-        return frames
+    """Return at most so many, and at least one, of the places wanted (K,), evenly spread over them."""
+    places = np.flatnonzero(wanted)
+    if len(places) <= most:
+        return places
     # By rank among those wanted: every tenth frame would miss a recording that was detected in every third.
-    return np.asarray(frames[np.unique(np.linspace(0, len(frames) - 1, max(most, 1)).round().astype(np.intp))])
+    return np.asarray(places[np.unique(np.linspace(0, len(places) - 1, max(most, 1)).round().astype(np.intp))])
 
 
 def median(values: NDArray[np.float64]) -> float:

@@ -212,7 +212,7 @@ def measure_quality(
     )
 
 
-def _percent(mask: NDArray[np.bool_]) -> float:
+def _percent(mask: NDArray[np.bool_] | np.bool_) -> float:
     return 100 * float(mask.mean()) if mask.size else 0.0
 
 
@@ -260,7 +260,7 @@ def _joints(
     reasons = count_by_row(rows, why, len(Missing))
     filled = count_by_row(rows, (motion.gap & motion.found)[present].astype(np.int64), 2)[:, 1:]
     views_percent, missing, filled_percent = (100 * one / sizes for one in (views, reasons[:, 1:], filled))
-    detected = (observed[..., 2] > 0).any(axis=(0, 1, 2))
+    detected = np.asarray((observed[..., 2] > 0).any(axis=(0, 1, 2)))
     return tuple(
         JointQuality(
             name,
@@ -302,21 +302,20 @@ def _side(row: LimbLength, lengths: dict[tuple[int, str], float], mirrored: dict
 
 
 def _nobody(raw: Motion3D, detections: Detections2D | None) -> tuple[Nobody, ...]:
-    empty = ~raw.found.any(axis=(1, 2))
+    empty = ~np.asarray(raw.found.any(axis=(1, 2)))
     edges = np.flatnonzero(np.diff(np.r_[False, empty, False].astype(np.int8)))
-    seen = np.zeros((len(empty), len(raw.cameras)), bool)
-    if detections is not None:
-        seen = (detections.keypoints[..., 2] > 0).any(axis=(2, 3))
+    stretches = edges.reshape(-1, 2).tolist()
+    if detections is None:
+        return tuple(Nobody(first, end - 1, 0, 0, 0, "") for first, end in stretches)
+    seen = np.asarray((detections.keypoints[..., 2] > 0).any(axis=(2, 3)))
     cameras = seen.sum(axis=1)
     rows = []
-    for first, end in edges.reshape(-1, 2).tolist():
+    for first, end in stretches:
         here = cameras[first:end]
-        if detections is None:
-            rows.append(Nobody(first, end - 1, 0, 0, 0, ""))
-            continue
         alone = np.flatnonzero(seen[first:end][here == 1].any(axis=0))
         name = detections.cameras[alone[0]] if len(alone) == 1 else ""
-        rows.append(Nobody(first, end - 1, *(int(one.sum()) for one in (here == 0, here == 1, here > 1)), name))
+        none, one, several = (int(np.count_nonzero(kind)) for kind in (here == 0, here == 1, here > 1))
+        rows.append(Nobody(first, end - 1, none, one, several, name))
     return tuple(rows)
 
 

@@ -14,13 +14,16 @@ from triskel.viewer.verdict import SHORT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 INK, SOFT, LINE, PAPER = "#1b2330", "#5d6879", "#e2e6ec", "#ffffff"
 BEFORE, AFTER, FILLED = "#c3cbd6", "#2563c9", "#e0761c"
 REASON_COLOURS = ("#8b97a8", "#e3b23c", "#b58be0", "#6b4fa0", "#d9490f", "#0f8a5f", "#c2255c", "#444c59")
 WIDTH_IN, DPI = 10.4, 130
-ROW_IN = 0.235
+ROW_IN, TALLEST_BAR_IN = 0.235, 1.6
 MOST_PEOPLE = 40
 """Rows of the time line; people come best supported first."""
 
@@ -92,8 +95,7 @@ def draw_people(quality: Quality) -> "Figure":
     ax.set_yticks(np.arange(N + 1) - 0.5, minor=True)
     ax.grid(axis="y", which="minor", color=PAPER, linewidth=2.5)
     _plain(ax)
-    bar = figure.colorbar(image, ax=ax, pad=0.01, shrink=min(1.0, 0.5 + 0.1 * N), aspect=12)
-    _bar(bar.ax, "found")
+    bar = _colour_bar(figure, ax, image, "found", height_in=0.32 * N)
     bar.set_ticks([0, 0.5, 1], labels=["0 %", "50 %", "100 %"])
     return figure
 
@@ -108,7 +110,7 @@ def draw_joints(quality: Quality) -> "Figure":
     _stack(left, names, views[:, 2:], colours[2:], [str(k) for k in range(2, C + 1)])
     left.set_xlim(0, 100)
     _panel(left, "Cameras used", "% of samples")
-    _legend(figure, left, most=9)
+    _legend(figure, left, most=9, columns=9)
     there = reasons_there(quality)
     missing = np.array([row.missing_percent for row in quality.joints])[:, there]
     labels = [SHORT[REASONS[k]] for k in there]
@@ -117,7 +119,9 @@ def draw_joints(quality: Quality) -> "Figure":
     _panel(right, "Missing because", "% of samples")
     right.set_yticklabels([])
     if there:
-        _legend(figure, right, most=4)
+        _legend(figure, right, most=len(REASONS), columns=3)
+    else:
+        right.text(0.5, 0.5, "nothing is missing", transform=right.transAxes, ha="center", fontsize=9, color=SOFT)
     return figure
 
 
@@ -139,8 +143,8 @@ def draw_errors(quality: Quality) -> "Figure":
         )  # fmt: skip
     _panel(top, "Median error, px", "")
     top.set_xticks([])
-    _bar(figure.colorbar(image, ax=top, pad=0.01, aspect=14).ax, "px")
-    _arrows(figure, bottom, found.bias_px)
+    _colour_bar(figure, top, image, "px", height_in=height)
+    _arrows(figure, bottom, found.bias_px, height_in=height)
     for ax in (top, bottom):
         ax.set_yticks(range(C), cameras, fontsize=8)
         ax.set_xlim(-0.5, R - 0.5)
@@ -150,7 +154,7 @@ def draw_errors(quality: Quality) -> "Figure":
     return figure
 
 
-def _arrows(figure: "Figure", ax: "Axes", bias_px: NDArray[np.float64]) -> None:
+def _arrows(figure: "Figure", ax: "Axes", bias_px: NDArray[np.float64], *, height_in: float) -> None:
     """Draw (C, R) arrows in the image's axes, the longest typical one as long as a cell, stronger ones darker."""
     length = np.linalg.norm(bias_px, axis=-1)
     known = length[np.isfinite(length)]
@@ -163,7 +167,7 @@ def _arrows(figure: "Figure", ax: "Axes", bias_px: NDArray[np.float64]) -> None:
         units="inches", scale=1 / (0.86 * ROW_IN), width=0.017, headwidth=4.5, headlength=5,
     )  # fmt: skip
     _panel(ax, f"Detection minus 3D joint, direction and length (full length: {longest:.1f} px or more)", "")
-    _bar(figure.colorbar(arrows, ax=ax, pad=0.01, aspect=14).ax, "px")
+    _colour_bar(figure, ax, arrows, "px", height_in=height_in)
 
 
 def draw_limbs(quality: Quality) -> "Figure":
@@ -189,7 +193,7 @@ def draw_limbs(quality: Quality) -> "Figure":
     ax.set_yticks(y, names, fontsize=8.5)
     ax.set_ylim(len(names) - 0.5, -0.5)
     _panel(ax, "How much limb lengths vary", "standard deviation, % of the length")
-    _legend(figure, ax, most=4)
+    _legend(figure, ax, most=2, columns=2)
     return figure
 
 
@@ -239,25 +243,37 @@ def _plain(ax: "Axes") -> None:
         spine.set_visible(False)
 
 
-def _bar(ax: "Axes", label: str) -> None:
-    ax.tick_params(length=0, labelsize=8, colors=SOFT)
-    ax.set_title(label, fontsize=8, color=SOFT, loc="left")
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+def _colour_bar(
+    figure: "Figure", ax: "Axes", mappable: "ScalarMappable", label: str, *, height_in: float
+) -> "Colorbar":
+    """Put a scale of colours beside a panel, no taller than is easily read."""
+    shrink = min(1.0, TALLEST_BAR_IN / max(height_in, 0.1))
+    bar = figure.colorbar(mappable, ax=ax, pad=0.01, shrink=shrink, aspect=14, anchor=(0.0, 1.0))
+    bar.ax.tick_params(length=0, labelsize=8, colors=SOFT)
+    bar.ax.set_title(label, fontsize=8, color=SOFT, loc="left")
+    bar.outline.set_visible(False)
+    return bar
 
 
-def _legend(figure: "Figure", ax: "Axes", *, most: int) -> None:
+def _legend(figure: "Figure", ax: "Axes", *, most: int, columns: int) -> None:
     """Put the legend under a panel, at most so many entries of it, evenly chosen."""
     handles, labels = ax.get_legend_handles_labels()
-    some = np.unique(np.linspace(0, len(handles) - 1, min(len(handles), most)).round().astype(int)) if handles else []
-    if most < len(handles) and not labels[0].isdigit():
-        some = np.arange(len(handles))
+    some = np.unique(np.linspace(0, len(handles) - 1, min(len(handles), most)).round().astype(np.intp))
+    panel_in = max(ax.get_position().height * figure.get_size_inches()[1], 0.5)
     ax.legend(
-        [handles[i] for i in some], [labels[i] for i in some], loc="upper left", bbox_to_anchor=(0, -0.45 / max(
-            ax.get_position().height * figure.get_size_inches()[1], 0.5)), ncols=min(len(some), most) or 1,
-        frameon=False, fontsize=8, labelcolor=SOFT, handlelength=1.0, handleheight=0.9, columnspacing=1.0,
+        [handles[i] for i in some],
+        [labels[i] for i in some],
+        loc="upper left",
+        bbox_to_anchor=(0, -0.45 / panel_in),
+        ncols=min(len(some), columns),
+        frameon=False,
+        fontsize=8,
+        labelcolor=SOFT,
+        handlelength=1.0,
+        handleheight=0.9,
+        columnspacing=1.0,
         borderaxespad=0,
-    )  # fmt: skip
+    )
 
 
 def _viridis(k: int, cameras: int) -> tuple[float, ...]:
@@ -267,7 +283,7 @@ def _viridis(k: int, cameras: int) -> tuple[float, ...]:
     return tuple(colormaps["viridis_r"](0.06 + 0.84 * (k - 2) / max(cameras - 2, 1)))
 
 
-def _blues() -> object:
+def _blues() -> "Colormap":
     from matplotlib.colors import LinearSegmentedColormap
 
     shades = LinearSegmentedColormap.from_list("found", ["#f3d9d4", "#bcd0f2", "#1d56b8"])

@@ -20,7 +20,7 @@ def number(value: float, decimals: int = 1) -> str:
 
 def reasons_there(quality: Quality) -> list[int]:
     """Return the places among `REASONS` of those for which any joint is missing."""
-    total = np.sum([one.missing_percent for one in quality.joints] or [[0.0] * len(REASONS)], axis=0)
+    total = np.sum([one.missing_percent for one in quality.joints] or [(0.0,) * len(REASONS)], axis=0)
     return [int(k) for k in np.flatnonzero(total > 0)]
 
 
@@ -126,7 +126,7 @@ def _people(quality: Quality) -> list[str]:
 
 
 def _cameras(quality: Quality) -> list[str]:
-    heads = ("camera", "points", "rejected %", "median px", "p95 px", "all px", "bias x", "bias y")
+    heads: tuple[str, ...] = ("camera", "points", "rejected %", "median px", "p95 px", "all px", "bias x", "bias y")
     heads += ("left out px", "others with", "without px", "late ms", "+-", "frames")
     rows = []
     for one in quality.cameras:

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from triskel.camera import Rig
 from triskel.motion import Motion3D
 from triskel.projection import project_rig
+from triskel.viewer.camera_quality import MOST_RESIDUALS, spread
 from triskel.whole_body import Part, part_names, parts_of
 
 FEET = tuple(f"{side}{joint}" for side in "LR" for joint in ("BigToe", "SmallToe", "Heel"))
 
 
 class CameraError(NamedTuple):
-    """Reprojection error of the body in one camera: Euclidean distance, raw px; NaN where `points` is 0."""
+    """Reprojection error of the body in one camera: Euclidean distance, raw px; NaN where `points` is 0.
+
+    Of a long recording it is that of frames spread over it.
+    """
 
     camera: str
     median_px: float
@@ -148,9 +152,16 @@ def present_people(motion: Motion3D) -> NDArray[np.bool_]:
 
 
 def _used_errors(motion: Motion3D, rig: Rig, observed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (C, F, N, J) px, NaN for views not used; what was interpolated has no observation to be compared with."""
-    distance = np.linalg.norm(project_rig(rig, motion.points.X) - np.moveaxis(observed[..., :2], 1, 0), axis=-1)
-    return np.where(np.moveaxis(motion.points.views & ~motion.gap[..., None], -1, 0), distance, np.nan)
+    """Return (C, S, N, J) px, NaN for views not used; what was interpolated has no observation to be compared with.
+
+    Of a long recording, S frames evenly spread.
+    """
+    most = MOST_RESIDUALS // max(observed[0].size // 3, 1) if len(observed) else 0
+    frames = spread(np.asarray(motion.found.any(axis=(1, 2))), most)
+    seen = np.moveaxis(observed[frames][..., :2], 1, 0)
+    distance = np.linalg.norm(project_rig(rig, motion.points.X[frames]) - seen, axis=-1)
+    used = motion.points.views[frames] & ~motion.gap[frames][..., None]
+    return np.where(np.moveaxis(used, -1, 0), distance, np.nan)
 
 
 def _camera_errors(cameras: tuple[str, ...], error_px: NDArray[np.float64]) -> tuple[CameraError, ...]:

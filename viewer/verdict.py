@@ -12,6 +12,10 @@ DISAGREEING, DISAGREEING_PX = 2.0, 5.0
 """A camera with an error of so many times that of the others, and more than so many px, was probably moved since it was
 calibrated."""
 
+OFFSET_SHARE = 0.5
+"""If so much of the typical error is an offset that all joints of a camera share, it is not the detections' but the
+calibration's."""
+
 LATE_FRAMES, LATE_SIGMAS = 0.5, 4.0
 """A camera that is late by more than half a frame could have been given a better one; by fewer standard errors than
 this, it may as well not be late."""
@@ -46,14 +50,17 @@ SHORT = {
 
 def disagrees(camera: CameraQuality, quality: Quality) -> bool:
     """Say whether a camera fits the 3D, or the 3D without it, much worse than the others, or spoils their fit."""
+    if camera.all_px > DISAGREEING_PX and camera.all_px > DISAGREEING * camera.others_px:
+        return True
+    if not camera.left_out_px > DISAGREEING_PX:
+        return False
     rest = [one.left_out_px for one in quality.cameras if one is not camera and math.isfinite(one.left_out_px)]
-    pairs = [(camera.all_px, camera.others_px)]
-    if len(rest) >= 3:
-        # Of three cameras, the two that are left miss the third whichever of them is wrong.
-        pairs.append((camera.left_out_px, float(np.median(rest))))
-    if all(camera.others_without_px <= one.others_without_px for one in quality.cameras):
-        pairs.append((camera.others_with_px, camera.others_without_px))
-    return any(px > DISAGREEING_PX and px > DISAGREEING * others for px, others in pairs)
+    # Of three cameras, the two that are left miss the third whichever of them is wrong.
+    if len(rest) >= 3 and camera.left_out_px > DISAGREEING * float(np.median(rest)):
+        return True
+    # One camera less makes any fit look a little better, by a third at most.
+    spoils = camera.others_with_px > DISAGREEING * camera.others_without_px
+    return spoils and all(not one.others_without_px < camera.others_without_px for one in quality.cameras)
 
 
 def is_late(camera: CameraQuality) -> bool:
@@ -61,9 +68,35 @@ def is_late(camera: CameraQuality) -> bool:
     return abs(camera.lag_frames) > LATE_FRAMES and abs(camera.lag_ms) > LATE_SIGMAS * camera.lag_sigma_ms
 
 
+def is_miscalibrated(quality: Quality) -> bool:
+    """Say whether most cameras see all joints aside of where the others have them: no single one is to blame."""
+    known = [one for one in quality.cameras if math.isfinite(one.median_px)]
+    if len(known) < 2:
+        return False
+    offset = float(np.median([math.hypot(one.bias_x_px, one.bias_y_px) for one in known]))
+    return offset > max(DISAGREEING_PX, OFFSET_SHARE * _typical_px(quality))
+
+
+def _typical_px(quality: Quality) -> float:
+    """Return the median over the cameras of their median errors; NaN where there are none."""
+    known = [one.median_px for one in quality.cameras if math.isfinite(one.median_px)]
+    return float(np.median(known)) if known else float("nan")
+
+
 def camera_doubts(quality: Quality) -> list[str]:
     """Name the cameras that do not fit the others, one line each, with what to do."""
     doubts = []
+    if is_miscalibrated(quality):
+        offsets = [
+            f"{one.camera} {math.hypot(one.bias_x_px, one.bias_y_px):.0f}"
+            for one in sorted(quality.cameras, key=lambda one: -math.hypot(one.bias_x_px, one.bias_y_px))
+            if math.isfinite(one.bias_x_px)
+        ]
+        more = f" and {len(offsets) - 4} more" if len(offsets) > 4 else ""
+        doubts.append(
+            f"the calibration does not fit: cameras see all joints aside of where the others have them, by (px) "
+            f"{', '.join(offsets[:4])}{more}; calibrate the rig again"
+        )
     for camera in quality.cameras:
         late = is_late(camera)
         if late:
@@ -127,8 +160,11 @@ def _who(quality: Quality) -> str:
         return f"One person in {span}, {there}; found in {one.seen_percent:.0f} % of these frames."
     whole = sum((one.first, one.last) == (0, frames - 1) for one in people)
     least = min(people, key=lambda one: one.seen_percent)
-    text = f"{len(people)} people in {span}, {whole} of them from beginning to end"
-    return f"{text}; the least often found one (id {least.person}) in {least.seen_percent:.0f} % of its frames."
+    those = "all" if whole == len(people) else f"{whole or 'none'} of them"
+    text = f"{len(people)} people in {span}, {those} from beginning to end"
+    if least.seen_percent > 99.5:
+        return f"{text}; none is lost in between."
+    return f"{text}; the one lost most often (id {least.person}) is there in {least.seen_percent:.0f} % of its frames."
 
 
 def _joints(quality: Quality) -> str:
@@ -148,11 +184,16 @@ def _cameras(quality: Quality) -> list[str]:
     used = [one for one in quality.cameras if math.isfinite(one.median_px)]
     if not used:
         return []
+    middle = _typical_px(quality)
     bad = [one.camera for one in quality.cameras if disagrees(one, quality)]
     late = [one.camera for one in quality.cameras if is_late(one)]
-    middle = float(np.median([one.median_px for one in used]))
     if not bad and not late:
         worst = max(used, key=lambda one: one.median_px)
+        if is_miscalibrated(quality):
+            return [
+                f"The {len(quality.cameras)} cameras do NOT agree well: detections lie {middle:.1f} px from the "
+                "projected 3D joints (median), mostly the same way for all joints of a camera: the calibration is off."
+            ]
         return [
             f"The {len(quality.cameras)} cameras agree: detections lie {middle:.1f} px from the projected 3D joints "
             f"(median), {worst.median_px:.1f} px in the worst camera, {worst.camera}."
@@ -179,7 +220,8 @@ def _limbs(quality: Quality) -> list[str]:
 
 
 def _missing(quality: Quality) -> list[str]:
-    shares = np.mean([one.missing_percent for one in quality.body if one.detected] or [[0.0] * len(REASONS)], axis=0)
+    nothing = (0.0,) * len(REASONS)
+    shares = np.mean([one.missing_percent for one in quality.body if one.detected] or [nothing], axis=0)
     texts = []
     if shares.sum() >= 0.5:
         texts.append(f"joints are missing mostly because {WHY[REASONS[int(shares.argmax())]]}")

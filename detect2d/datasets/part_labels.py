@@ -97,9 +97,12 @@ def _points(path: Path, annotation: Mapping[str, Any], key: str, count: int) -> 
         what = "keypoints" if key == "keypoints" else f"points in {key!r}"
         raise InputError(f"{path}: {where} has {got} numbers for {count} {what}, not {3 * count}")
     try:
-        return np.array(numbers, dtype=np.float64).reshape(count, 3)
+        points = np.array(numbers)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: {key} of {where} are not numbers: {error}") from error
+    if points.shape != (3 * count,) or points.dtype.kind not in "fiu" or not np.isfinite(points).all():
+        raise InputError(f"{path}: {key} of {where} are not numbers: expected {3 * count} finite ones")
+    return points.astype(np.float64).reshape(count, 3)
 
 
 def part_columns(joints: Sequence[str], part: Part) -> dict[int, int]:

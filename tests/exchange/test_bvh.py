@@ -35,7 +35,7 @@ def turn(axis, angle):
     return Rotation.from_euler(axis, np.reshape(angle, (-1, 1)))
 
 
-def person(F=60, seed=0, *, heading=None, elbow=None, knee=None):
+def person(F=60, seed=0, *, heading=None, elbow=None, knee=None, hand=None):
     """A person of rigid bones: joints of `whole_body_135` by name (F, 3), m, y up, and turns against the parent."""
     rng = np.random.default_rng(seed)
     elbow = 0.9 + 0.5 * np.sin(np.arange(F) / 9) if elbow is None else elbow
@@ -65,7 +65,7 @@ def person(F=60, seed=0, *, heading=None, elbow=None, knee=None):
         hang(f"{n}Elbow", f"{n}Shoulder", f"{side}Arm", (0.3 * s, 0, 0))
         bend(f"{side}ForeArm", f"{side}Arm", turn("Y", -s * elbow))
         hang(f"{n}Wrist", f"{n}Elbow", f"{side}ForeArm", (0.25 * s, 0, 0))
-        bend(f"{side}Hand", f"{side}ForeArm", wobble(rng, F, 0.5))
+        bend(f"{side}Hand", f"{side}ForeArm", wobble(rng, F, 0.5) if hand is None else hand)
         for k, finger in enumerate(("Thumb", "Index", "Middle", "Ring", "Little")):
             z = 0.0 if finger == "Middle" else 0.04 - 0.02 * k
             hang(f"{n}{finger}1", f"{n}Wrist", f"{side}Hand", (0.09 * s - 0.03 * s * (k == 0), 0, z))
@@ -131,7 +131,7 @@ def test_the_joints_of_the_file_are_where_those_of_the_person_are(tmp_path):
 
 def test_turns_are_those_of_the_bones_of_the_person(tmp_path):
     """Elbows turn about Y alone and knees about X alone, so upper arms and thighs have their twist."""
-    X, turns = person()
+    X, turns = person(30)
     (path,) = write_bvh(tmp_path, motion_of([X], WHOLE_BODY_135))
     file = parsed(path)
     checked = [bone for bone in turns if bone in file.get_joints_names()]
@@ -201,18 +201,50 @@ def test_angles_go_on_through_whole_turns_without_a_jump(tmp_path):
     assert max(steps) < 15  # degrees; three turns in 120 frames are 9 a frame
 
 
+def lose(X, joints, frames):
+    for joint in joints:
+        X[joint] = X[joint].copy()
+        X[joint][frames] = np.nan
+
+
+def off_deg(path, bone, turns):
+    """How far a bone's turns in a file are from those given, and from one frame to the next, degrees."""
+    got = Rotation.from_euler("ZXY", angles_of(parsed(path), bone), degrees=True)
+    return np.rad2deg((got.inv() * turns[bone]).magnitude()), np.rad2deg((got[:-1].inv() * got[1:]).magnitude())
+
+
 def test_the_twist_of_a_straight_arm_is_interpolated_between_the_frames_where_it_is_bent(tmp_path):
     elbow = np.full(60, 0.9)
-    elbow[20:40] = np.repeat([0.01, -0.01], 10)  # nearly straight, and then bent the wrong way by noise
+    elbow[20:40] = 0.01
     X, turns = person(elbow=elbow)
+    for joint in ("LElbow", "RElbow"):  # the plane of a straight arm is that of the noise
+        X[joint][20:40] += np.random.default_rng(0).normal(0, 0.004, (20, 3))
     (path,) = write_bvh(tmp_path, motion_of([X]))
     for bone in ("LeftArm", "RightArm"):
-        got = Rotation.from_euler("ZXY", angles_of(parsed(path), bone), degrees=True)
-        off = np.rad2deg((got.inv() * turns[bone]).magnitude())
+        off, step = off_deg(path, bone, turns)
         assert off[:20].max() < 0.01
         assert off[20:40].max() < 25  # the arm itself twists meanwhile, which nobody can see
-        assert np.rad2deg((got[:-1].inv() * got[1:]).magnitude()).max() < 5
-    np.testing.assert_allclose(places_of(path)["LeftHand"], 100 * X["LWrist"], atol=1e-3)
+        assert step.max() < 8
+
+
+def test_a_knee_that_noise_bends_the_wrong_way_does_not_turn_the_thigh_around(tmp_path):
+    knee = np.full(60, 0.6)
+    knee[20:25] = -0.35
+    X, turns = person(knee=knee)
+    (path,) = write_bvh(tmp_path, motion_of([X]))
+    for bone in ("LeftUpLeg", "RightUpLeg"):
+        off, step = off_deg(path, bone, turns)
+        assert off.max() < 5
+        assert step.max() < 8
+    np.testing.assert_allclose(places_of(path)["LeftFoot"], 100 * X["LAnkle"], atol=1e-3)
+
+
+def test_the_twist_of_a_hand_is_interpolated_the_short_way_round(tmp_path):
+    X, turns = person(hand=turn("X", np.linspace(np.deg2rad(150), np.deg2rad(210), 60)))
+    lose(X, [f"{side}{finger}1" for side in "LR" for finger in ("Index", "Little")], slice(25, 35))
+    (path,) = write_bvh(tmp_path, motion_of([X], WHOLE_BODY_135))
+    for bone in ("LeftHand", "RightHand"):
+        assert off_deg(path, bone, turns)[0].max() < 0.01
 
 
 def test_bones_of_varying_length_have_the_median_and_limbs_reach_for_where_their_ends_were_seen(tmp_path):
@@ -225,12 +257,6 @@ def test_bones_of_varying_length_have_the_median_and_limbs_reach_for_where_their
         error = np.linalg.norm(places[bone] - 100 * noisy[joint], axis=-1)
         assert error.mean() < 2.5, bone  # cm; the noise is 1.7 cm a joint
     assert parsed(path).joint_offset("LeftForeArm")[0] == pytest.approx(30, abs=0.6)
-
-
-def lose(X, joints, frames):
-    for joint in joints:
-        X[joint] = X[joint].copy()
-        X[joint][frames] = np.nan
 
 
 def test_what_is_missing_is_interpolated_and_counted_in_one_warning(tmp_path, caplog):

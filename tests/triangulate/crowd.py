@@ -1,6 +1,6 @@
 """A crowd with known truth: people who walk through each other inside a ring of cameras, seen with noise.
 
-Shared by the tests and by `benchmarks/people.py`; built on the scene of `shared/bench/scene.py`, which both load by path.
+Shared by the tests and by `benchmarks/people.py`; built on the scene of `shared/bench/scene.py`.
 """
 
 from typing import NamedTuple
@@ -54,9 +54,7 @@ def make_crowd(
     time_s = np.arange(frames) / fps
     gait = _gait(scene, frames + 90, fps)
     X = np.stack([_walk(gait, time_s, rng, n / people) for n in range(people)], axis=1)
-    keypoints, who = observe_people(
-        rig, X, noise_px=noise_px, missed=missed, false=false, occluded=occluded, rng=rng
-    )
+    keypoints, who = observe_people(rig, X, noise_px=noise_px, missed=missed, false=false, occluded=occluded, rng=rng)
     return Crowd(rig, time_s, X, keypoints, who)
 
 
@@ -153,5 +151,9 @@ def score_people(truth, found, *, near_m=NEAR_M):
                 errors.append(error[i, k][np.isfinite(error[i, k])])
     mean_mm = 1000 * float(np.concatenate(errors).mean()) if errors else float("nan")
     return CrowdScore(
-        hits / max(there.sum(), 1), hits / max(reported.sum(), 1), int(switches), int(reported.any(axis=0).sum()), mean_mm
+        hits / max(there.sum(), 1),
+        hits / max(reported.sum(), 1),
+        int(switches),
+        int(reported.any(axis=0).sum()),
+        mean_mm,
     )

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from triskel import Camera, Rig, Rigid
+from triskel.errors import InputError
 from triskel.keypoints import Missing
 from triskel.lens import pack, rays_many
 from triskel.projection import project_rig
@@ -172,6 +173,13 @@ def test_no_points_and_views_of_no_score_give_nothing(ring):
     compiled, in_torch = both(ring(3), np.full((3, 4, 2), 500.0), np.zeros((3, 4)))
     assert_alike(compiled, in_torch)
     assert (in_torch[5] == Missing.FEW_VIEWS).all()
+
+
+@pytest.mark.parametrize("device", ["meta", "no such thing", "cuda:99"])
+def test_a_device_that_cannot_compute_is_refused_in_one_line(ring, device):
+    with pytest.raises(InputError, match=f"^device '{device}' cannot be used here: .+$") as caught:
+        both(ring(2), np.zeros((2, 1, 2)), device=device)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_size_of_the_chunks_changes_nothing(ring, points_inside, monkeypatch):

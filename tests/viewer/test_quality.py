@@ -1,5 +1,6 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from triskel.projection import project_rig
 from triskel.skeleton import WHOLE_BODY_135, get_skeleton
 from triskel.triangulate import triangulate_points
 from triskel.viewer import quality, quality_plots, quality_text, report, summary, verdict, view
+from triskel.viewer.camera_quality import leave_one_out
 from triskel.viewer.joint_rows import joint_rows
 
 BODY = get_skeleton("body_25")
@@ -23,11 +25,11 @@ def make_rig(C=5):
     return Rig(tuple(camera.replace(name=f"cam{i + 1:02d}") for i, camera in enumerate(cameras)))
 
 
-def make_positions(F, N=1, J=25, seed=0):
+def make_positions(F, N=1, J=25, seed=0, rate=FPS):
     """People that walk to and fro at up to 1.5 m/s, whose limbs keep their length."""
     rng = np.random.default_rng(seed)
     body = rng.uniform((-0.3, -0.2, 0.1), (0.3, 0.2, 1.8), (J, 3))
-    time_s = np.arange(F) / FPS
+    time_s = np.arange(F) / rate
     path = np.stack([0.5 * np.sin(3 * time_s), 0.4 * np.sin(2 * time_s + 1), 0.05 * np.sin(9 * time_s)], axis=-1)
     return path[:, None, None] + body + np.array([0, 0.7, 0]) * np.arange(N)[:, None, None]
 
@@ -117,11 +119,8 @@ def test_a_camera_that_was_turned_is_named_and_no_other(C):
 @pytest.mark.parametrize(("frames", "C"), [(2.0, 5), (-1.0, 4), (0.3, 5)])
 def test_a_late_camera_is_found_with_the_time_it_is_late(frames, C):
     rig = make_rig(C)
-    X = make_positions(2001)[::1]
     step = 10  # the scene at ten times the rate, so that a lag can be a part of a frame
-    fine = np.stack([np.interp(np.arange(0, 2000, 0.1), np.arange(2001), X[:, 0, 0, a]) for a in range(3)], axis=-1)
-    body = X[0, 0] - X[0, 0, 0]
-    fine = fine[:3000, None, None] + body
+    fine = make_positions(3000, rate=10 * FPS)
     seen = see(rig, fine, noise_px=1.0)
     at = np.arange(300, 2400, step)
     observed = seen[at].copy()
@@ -136,11 +135,15 @@ def test_a_late_camera_is_found_with_the_time_it_is_late(frames, C):
 
 
 def test_the_standard_error_of_a_lag_is_that_of_repeated_measurements():
-    rig = make_rig(4)
-    X = make_positions(100)
-    cameras = [measure(rig, see(rig, X, noise_px=2.0, seed=seed)).cameras[0] for seed in range(24)]
-    spread = np.std([one.lag_ms for one in cameras])
-    assert np.median([one.lag_sigma_ms for one in cameras]) == pytest.approx(spread, rel=0.6)
+    rig, X = make_rig(4), make_positions(60)
+    lags, sigmas = [], []
+    for seed in range(20):
+        observed = see(rig, X, noise_px=2.0, seed=seed)
+        motion = make_motion(rig, observed)
+        got = leave_one_out(motion, motion, rig, observed=observed, triangulate=triangulate_points)
+        lags.append(got.lag_s[0])
+        sigmas.append(got.lag_sigma_s[0])
+    assert np.median(sigmas) == pytest.approx(np.std(lags), rel=0.5)
 
 
 def test_two_cameras_are_reported_without_leaving_one_out():
@@ -276,6 +279,55 @@ def test_page_text_and_json_hold_the_same_numbers(tmp_path):
     assert "T &amp; U" in page
     assert "a &lt; b" in page
     assert "http" not in page
+
+
+def test_a_rig_whose_cameras_are_all_off_is_told_apart_from_noisy_detections():
+    rig, X = make_rig(4), make_positions(40)
+    noisy = see(rig, X, noise_px=12.0)
+    aside = see(rig, X, noise_px=0.5)
+    aside[..., 0] += np.array([-14, 13, -12, 14])[:, None, None]
+    aside[..., 1] += np.array([14, 12, -14, -13])[:, None, None]
+    got = measure(rig, aside)
+    assert verdict.is_miscalibrated(got)
+    assert "calibrate the rig again" in verdict.camera_doubts(got)[0]
+    assert "do NOT agree well" in " ".join(verdict.verdict(got))
+    assert not verdict.is_miscalibrated(measure(rig, noisy))
+
+
+def test_pictures_draw_the_numbers():
+    rig = make_rig(4)
+    observed = see(rig, make_positions(20), noise_px=0.4)
+    raw = make_motion(rig, observed)
+    observed[:, 1, ..., 1] += 3  # one camera sees all 3 px lower
+    forget(observed, slice(0, 5), slice(None), 0, 3)
+    raw = raw.__class__(*(getattr(raw, name) for name in ("skeleton", "cameras", "time_s", "ids")), raw.points.without(
+        np.arange(25) == np.where(np.arange(20) < 5, 3, -1)[:, None, None], Missing.FEW_VIEWS), raw.gap)  # fmt: skip
+    got = measure(rig, observed, raw=raw)
+    top, bottom = quality_plots.draw_errors(got).axes[:2]
+    assert [text.get_text() for text in top.texts[25:50]] == [f"{px:.1f}" for px in got.reprojection.median_px[1]]
+    arrows = bottom.collections[0]
+    down = arrows.V.reshape(4, 25)[1]
+    assert (down < -0.8).all()  # as long as a cell, and downward on the screen
+    left, right = quality_plots.draw_joints(got).axes[:2]
+    ends = [
+        max(bar.get_x() + bar.get_width() for bar in left.patches if round(bar.get_y() + 0.41) == row) for row in (2, 3)
+    ]
+    np.testing.assert_allclose(ends, [100, 75])
+    assert max(bar.get_width() for bar in right.patches) == 25
+    assert right.get_legend().get_texts()[0].get_text() == "few cameras"
+    (people, *_) = quality_plots.draw_people(got).axes
+    np.testing.assert_allclose(people.images[0].get_array()[0], [0.96] * 5 + [1.0] * 15)
+
+
+def test_one_frame_of_many_people_parts_and_cameras_can_be_drawn(tmp_path):
+    rig = make_rig(17)
+    raw = make_motion(rig, see(rig, make_positions(1, N=45, J=135)), WHOLE_BODY_135)
+    got = measure(rig, see(rig, make_positions(1, N=45, J=135)), raw=raw)
+    paths = [plot.path for plot in quality_plots.write_quality_plots(got, tmp_path)]
+    sizes = [cv2.imread(str(path)).shape for path in paths]
+    assert all(width == pytest.approx(quality_plots.WIDTH_IN * quality_plots.DPI, abs=2) for _, width, _ in sizes)
+    assert sizes[2][0] > 2 * 17 * 20  # a row a camera, twice
+    assert [label for label, _, _ in quality_text.view_bins(17)] == [*"2345678", "9-16", "17"]
 
 
 def test_arrays_that_do_not_fit_are_refused():

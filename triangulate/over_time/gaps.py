@@ -13,7 +13,7 @@ TREND_S = 0.07
 SCORE_SHARE = 0.5
 """A filled point has this share of the lower score beside the gap: it has a place, and nobody saw it."""
 
-BEND = 1.0
+BEND = 0.5
 """How much of its usual acceleration a movement may change by within a gap, for the covariance."""
 
 

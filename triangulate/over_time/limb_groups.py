@@ -25,14 +25,12 @@ class Group:
         name: `trunk`, `arms`, `legs` or `head`; `others` for pairs that none of them has.
         pairs: (P, 2) joints, left and right.
         with_them: (Q, 2) joints that follow the last pair: the points of the hands.
-        bones: (B, 2) indices into `pairs`, or -1 for `root`: bones along the limb, from the body outwards.
         root: left and right joint that the limb hangs on, None for trunk and head.
     """
 
     name: str
     pairs: NDArray[np.intp]
     with_them: NDArray[np.intp]
-    bones: tuple[tuple[int, int], ...] = ()
     root: tuple[int, int] | None = None
 
     @property
@@ -58,8 +56,7 @@ def limb_groups(skeleton: Skeleton) -> list[Group]:
             rest.pop(by_stem[stem], None)
         pairs = np.array([by_stem[stem] for stem in chosen], dtype=np.intp)
         root = by_stem.get(_HUNG_ON.get(name, ""))
-        bones = tuple((i - 1, i) for i in range(len(chosen)) if i < 2 and (i > 0 or root is not None))
-        found.append(Group(name, pairs, _hands(skeleton) if chosen[-1] == "Wrist" else _none(), bones, root))
+        found.append(Group(name, pairs, _hands(skeleton) if chosen[-1] == "Wrist" else _none(), root))
     if rest:
         found.append(Group("others", np.array(list(rest), dtype=np.intp), _none()))
     return found

@@ -1,13 +1,26 @@
-"""Points that leave their own path in time and come back: found, and made missing."""
+"""Points that leave their own path in time and come back: found, worst first."""
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from triskel.triangulate.over_time.runs import median_step_s
 
 WINDOW_S = 0.10
-"""The path is known from this time before and after; at least two frames on either side."""
+FEWEST_FRAMES = 3
+"""The path is known from this time before and after, and from so many frames at least."""
+
+FEWEST_GUESSES = 3
+HIGHEST_M_S2 = 100.0
+"""Acceleration of a fast hand or foot. Beside a gap, where the path is known from one side, a movement may leave it by
+so much bending; elsewhere what is usual around tells."""
+
+ROUNDS = 4
+"""Of dropping the worst and looking again: beside a sample far off, good ones seem to be off too."""
+
+WORST = 0.5
+"""In one round those go that are at least so far off as this share of the farthest around them."""
 
 
 def path_of(
@@ -15,18 +28,17 @@ def path_of(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where the samples around each one have it, (F, S, 3) m, and how far off that usually is there, (F, S) m.
 
-    The path is the median of the middles between samples equally far before and after, so that, unlike a running
-    median's, a steady movement is on its own path. How far samples usually are from it is a median too (Hampel 1974).
-    Where nothing can be said, the sample itself and 0.
+    The path is the median of the straight lines between a sample before and one after, so that, unlike a running
+    median's, a steady movement is on its own path; at an end, of lines prolonged. How far samples usually are from it
+    is a median too (Hampel 1974). Where nothing can be said, the sample itself and 0.
 
     Args:
         X: (F, S, 3) m, NaN = missing.
         time_s: (F,) s.
         window_s: time before and after that is used.
     """
-    step = median_step_s(time_s)
-    reach = max(2, round(window_s / step)) if step > 0 else 2
-    path, distance = _paths(np.ascontiguousarray(X), reach)
+    reach = _reach(time_s, window_s)
+    path, distance, _ = _paths(np.ascontiguousarray(X), np.ascontiguousarray(time_s), reach)
     return path, _local_median(distance, 2 * reach)
 
 
@@ -47,51 +59,83 @@ def outliers(
         n_sigma: a sample is off by more than so many times the usual distance there, and its own deviation.
         least_m: and by more than this, m: less does no harm, and steps in fast movements are as large.
     """
-    path, usual_m = path_of(X, time_s)
-    scale = np.fmax(usual_m, sigma_m)
-    off = np.linalg.norm(X - path, axis=-1)
-    return np.asarray(off > np.fmax(n_sigma * scale, least_m))
+    found = np.zeros(X.shape[:2], bool)
+    series = np.arange(X.shape[1])
+    left, times, reach = X.copy(), np.ascontiguousarray(time_s), _reach(time_s, WINDOW_S)
+    for _ in range(ROUNDS):
+        _, distance, bend_s2 = _paths(np.ascontiguousarray(left[:, series]), times, reach)
+        usual_m = np.fmax(_local_median(distance, 2 * reach), sigma_m[:, series])
+        off = np.nan_to_num(distance)
+        off[off <= np.fmax(n_sigma * usual_m, least_m) + HIGHEST_M_S2 * bend_s2] = 0
+        around = maximum_filter1d(off, 2 * reach + 1, axis=0)
+        worst = (off > 0) & (off >= WORST * around)
+        found[:, series] |= worst
+        left[found] = np.nan
+        series = series[worst.any(axis=0)]
+        if not len(series):
+            break
+    return found
+
+
+def _reach(time_s: NDArray[np.float64], window_s: float) -> int:
+    """Return how many frames before and after a sample are within the window."""
+    step = median_step_s(time_s)
+    return max(FEWEST_FRAMES, round(window_s / step)) if step > 0 else FEWEST_FRAMES
 
 
 @numba.njit(cache=True, nogil=True)
-def _guesses(X: NDArray[np.float64], f: int, reach: int, out: NDArray[np.float64]) -> int:
-    """Fill in where the samples around frame f of a series (F, 3) have it; return how many guesses there are."""
+def _guesses(X: NDArray[np.float64], time_s: NDArray[np.float64], f: int, reach: int, out: NDArray[np.float64]) -> int:
+    """Fill in where the samples around frame f of a series (F, 3) have it; return how many guesses there are.
+
+    First from pairs about equally far before and after, then, where those are few, from any before and after, then
+    from pairs on one side.
+    """
     F, n = len(X), 0
-    for k in range(1, reach + 1):
-        if f - k >= 0 and f + k < F and np.isfinite(X[f - k, 0]) and np.isfinite(X[f + k, 0]):
-            out[n] = 0.5 * (X[f - k] + X[f + k])
-            n += 1
-    if n >= 2:
-        return n
-    # At an end of the series: the line through two samples on one side, prolonged.
-    for k in range(1, reach + 1):
-        for way in (-1, 1):
-            a, b = f + way * k, f + 2 * way * k
-            if 0 <= b < F and n < len(out) and np.isfinite(X[a, 0]) and np.isfinite(X[b, 0]):
-                out[n] = 2 * X[a] - X[b]
+    for uneven in (1, reach):
+        n, bend = 0, 0.0
+        for a in range(max(0, f - reach), f):
+            for b in range(f + 1, min(F, f + reach + 1)):
+                if abs((f - a) - (b - f)) <= uneven and np.isfinite(X[a, 0]) and np.isfinite(X[b, 0]):
+                    share = (time_s[f] - time_s[a]) / (time_s[b] - time_s[a])
+                    out[n] = X[a] + share * (X[b] - X[a])
+                    n += 1
+                    bend += 0.5 * (time_s[f] - time_s[a]) * (time_s[b] - time_s[f])
+        if n >= FEWEST_GUESSES:
+            return n, bend / n if uneven > 1 else 0.0
+    n, bend = 0, 0.0
+    for way in (-1, 1):
+        for near, far in ((1, 2), (1, 3), (2, 3)):
+            a, b = f + way * near, f + way * far
+            if 0 <= a < F and 0 <= b < F and np.isfinite(X[a, 0]) and np.isfinite(X[b, 0]):
+                share = (time_s[f] - time_s[a]) / (time_s[b] - time_s[a])
+                out[n] = X[a] + share * (X[b] - X[a])
                 n += 1
-    return n
+                bend += 0.5 * abs((time_s[a] - time_s[f]) * (time_s[b] - time_s[f]))
+    return n, bend / max(n, 1)
 
 
 @numba.njit(cache=True, nogil=True)
-def _paths(X: NDArray[np.float64], reach: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return each sample's place by those around it, and its distance from there; NaN distance where unknown."""
+def _paths(
+    X: NDArray[np.float64], time_s: NDArray[np.float64], reach: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return each sample's place by those around it, its distance from there, NaN where unknown, and the bend, s^2."""
     F, S = X.shape[:2]
-    path, distance = X.copy(), np.full((F, S), np.nan)
-    guesses = np.empty((2 * reach, 3))
+    path, distance, bend = X.copy(), np.full((F, S), np.nan), np.zeros((F, S))
+    guesses = np.empty((reach * reach + 6, 3))
     for s in range(S):
+        one = X[:, s].copy()
         for f in range(F):
-            if not np.isfinite(X[f, s, 0]):
+            if not np.isfinite(one[f, 0]):
                 continue
-            n = _guesses(X[:, s], f, reach, guesses)
-            if n < 2:
+            n, bend[f, s] = _guesses(one, time_s, f, reach, guesses)
+            if n < FEWEST_GUESSES:
                 continue
             square = 0.0
             for i in range(3):
                 path[f, s, i] = np.median(guesses[:n, i])
-                square += (X[f, s, i] - path[f, s, i]) ** 2
+                square += (one[f, i] - path[f, s, i]) ** 2
             distance[f, s] = np.sqrt(square)
-    return path, distance
+    return path, distance, bend
 
 
 @numba.njit(cache=True, nogil=True)

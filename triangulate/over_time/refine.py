@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from triskel.errors import InputError
 from triskel.keypoints import Missing, Points3D
 from triskel.motion import Motion3D
 from triskel.triangulate.over_time.bones import hold_lengths, limb_lengths
@@ -13,6 +14,9 @@ from triskel.triangulate.over_time.gaps import fill_gaps
 from triskel.triangulate.over_time.options import OverTimeOptions
 from triskel.triangulate.over_time.outliers import outliers
 from triskel.triangulate.over_time.swaps import repair_motion
+
+FILLED_COUNTS_LESS = 4.0
+"""Factor on the covariance of a filled sample before the filter: it was made of samples that count for themselves."""
 
 
 def refine_over_time(motion: Motion3D, options: OverTimeOptions | None = None) -> Motion3D:
@@ -31,18 +35,27 @@ def refine_over_time(motion: Motion3D, options: OverTimeOptions | None = None) -
         The people. `gap` marks what was filled; `missing` says `OUTLIER` for what was dropped here. Scores, views and
         reprojection errors of what was seen are those of the raw points. `cov_mm2` is what is left after filter and
         lengths.
+
+    Raises:
+        InputError: the times of the frame sets do not rise.
     """
     options = options or OverTimeOptions()
+    time_s = np.asarray(motion.time_s, dtype=np.float64)
+    falls = np.flatnonzero(~(np.diff(time_s) > 0))
+    if len(falls):
+        at = int(falls[0])
+        got = f"{time_s[at]:g} s is followed by {time_s[at + 1]:g} s"
+        raise InputError(f"times of frame sets rise, but at frame set {at} {got}: correct time_s")
     if not motion.points.X.size:
         return motion
     if options.repair_swaps:
         motion, _ = repair_motion(motion)
-    points, time_s = motion.points, motion.time_s
+    points = motion.points
     if options.drop_outliers:
         points = points.without(_off_their_path(points, time_s, options), Missing.OUTLIER)
     points, filled = fill_gaps(points, time_s, longest_gap_s=options.longest_gap_s)
     if options.filter != "none":
-        points = _filtered(points, time_s, _filter(options))
+        points = _filtered(points, time_s, filled, _filter(options))
     if options.bones:
         lengths = limb_lengths(motion.skeleton, points.X, points.cov_mm2)
         held = hold_lengths(points.X, points.cov_mm2, lengths)
@@ -65,11 +78,11 @@ def _filter(options: OverTimeOptions) -> Filter:
     return kind(**{name: value for name, value in settings.items() if hasattr(kind, name)})
 
 
-def _filtered(points: Points3D, time_s: NDArray[np.float64], method: Filter) -> Points3D:
+def _filtered(points: Points3D, time_s: NDArray[np.float64], filled: NDArray[np.bool_], method: Filter) -> Points3D:
     """Return the points with positions and covariances filtered."""
     F = len(time_s)
-    result = method.smooth(
-        points.X.reshape(F, -1, 3), np.asarray(time_s, dtype=np.float64), points.cov_mm2.reshape(F, -1, 3, 3)
-    )
-    cov = result.cov_mm2.reshape(points.cov_mm2.shape).astype(np.float32)
-    return points._replace(X=result.X.reshape(points.X.shape), cov_mm2=cov)
+    cov = points.cov_mm2.astype(np.float64)
+    cov[filled] *= FILLED_COUNTS_LESS
+    result = method.smooth(points.X.reshape(F, -1, 3), time_s, cov.reshape(F, -1, 3, 3))
+    left = result.cov_mm2.reshape(points.cov_mm2.shape).astype(np.float32)
+    return points._replace(X=result.X.reshape(points.X.shape), cov_mm2=left)

@@ -31,6 +31,10 @@ MOST_EVIDENCE = 16.0
 LENGTH_M = 0.03
 """How well a bone's length in one frame tells whose it is."""
 
+CHANGE = 5.0
+"""Evidence against a change from right to exchanged or back between two frames. Over a gap of a fifth of a second, in
+which legs pass each other, no turn outweighs it."""
+
 SWAPPED_PER_S = 6.0
 """Evidence against being exchanged, for every second of it: most of a recording is as labelled."""
 
@@ -136,12 +140,12 @@ def _exchanged_frames(X: NDArray[np.float64], group: Group, time_s: NDArray[np.f
 
 
 def _bones_against(X: NDArray[np.float64], group: Group) -> NDArray[np.float64]:
-    """Return (F,) how much worse the bones of both sides fit their usual lengths if exchanged; negative if better.
+    """Return (F,) how much worse the bones that the limbs hang on fit their usual length if exchanged.
 
-    Only the bone at the root changes: all beyond it move along.
+    Negative where they fit better. Bones beyond change no length: their two ends change sides together.
     """
     against = np.zeros(len(X))
-    if group.root is None or not group.bones:
+    if group.root is None:
         return against
     first = group.pairs[0]
     kept, crossed = np.zeros(len(X)), np.zeros(len(X))
@@ -190,7 +194,7 @@ def _most_probable(turned: NDArray[np.float64], against: NDArray[np.float64]) ->
     for f in range(1, F):
         new = np.empty(2)
         for state in range(2):
-            stay, change = cost[state], cost[1 - state] - turned[f]
+            stay, change = cost[state], cost[1 - state] + CHANGE - turned[f]
             came_from[f, state] = state if stay <= change else 1 - state
             new[state] = min(stay, change) + (against[f] if state == 1 else 0.0)
         cost = new

@@ -15,9 +15,6 @@ FEWEST_SHARE = 0.05
 BENT = 0.25
 """Sine of the angle from which on a limb is bent enough that the plane of its two bones says how it is twisted."""
 
-MOST_TWIST_RAD = 2.0
-"""A thigh or an upper arm twists less than this; more is a limb that noise has bent the wrong way."""
-
 Points = dict[str, NDArray[np.float64]]
 
 
@@ -140,8 +137,7 @@ def _twist(
     level = side_rest - (side_rest @ rest) * rest
     angle = np.arctan2(local @ np.cross(rest, level), local @ level)
     told = np.isfinite(angle) & (np.linalg.norm(np.nan_to_num(local), axis=-1) > 1e-6)
-    if bone.bend:
-        told &= np.abs(np.where(told, angle, 0)) <= MOST_TWIST_RAD
+    told &= np.abs(np.where(told, angle, 0)) <= bone.most_twist_rad
     if not told.any():
         return np.zeros(len(angle))
     frames = np.flatnonzero(seen)

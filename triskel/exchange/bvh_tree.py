@@ -29,6 +29,7 @@ class Bone(NamedTuple):
         side: two points whose direction tells the twist about `along`; None where nothing does.
         bend: three points, a limb's; the normal of their plane tells the twist where the limb is bent.
         side_rest: the direction of `side`, or the normal of `bend`, at rest.
+        most_twist_rad: a twist beyond it is that of a limb which noise has bent the wrong way, and is not believed.
         reaches: aim the bone from where it sits in the hierarchy at the point where its end was seen, and not along the
             direction between the two points seen. That keeps errors of lengths from adding up along a limb. Short bones
             would turn too far, and feet would stand askew.
@@ -42,6 +43,7 @@ class Bone(NamedTuple):
     side: tuple[str, str] | None = None
     bend: tuple[str, str, str] | None = None
     side_rest: Vector = (1, 0, 0)
+    most_twist_rad: float = np.inf
     reaches: bool = False
 
 
@@ -89,14 +91,17 @@ def _leg(side: str) -> list[Bone]:
     s, out = side[0], 1.0 if side == "Left" else -1.0
     hip, knee, ankle, toe = (f"{s}{joint}" for joint in ("Hip", "Knee", "Ankle", "BigToe"))
     down, forward = (0.0, -1.0, 0.0), (0.0, -0.3, 1.0)  # the ankle is above the toes
+    across = (out, 0.0, -0.4)  # the small toe is behind the big one
     return [
+        # No thigh turns further about itself. Upper arms do, seen from the rest pose, where they are overhead.
         Bone(
-            f"{side}UpLeg", "Hips", hip, (hip, knee), down, bend=(hip, knee, ankle), side_rest=(1, 0, 0), reaches=True
+            f"{side}UpLeg", "Hips", hip, (hip, knee), down,
+            bend=(hip, knee, ankle), side_rest=(1, 0, 0), most_twist_rad=2.0, reaches=True,
         ),
         Bone(f"{side}Leg", f"{side}UpLeg", knee, (knee, ankle), down, reaches=True),
-        Bone(f"{side}Foot", f"{side}Leg", ankle, (ankle, toe), forward, (toe, f"{s}SmallToe"), side_rest=(out, 0, 0)),
+        Bone(f"{side}Foot", f"{side}Leg", ankle, (ankle, toe), forward, (toe, f"{s}SmallToe"), side_rest=across),
         Bone(f"{side}Toe", f"{side}Foot", toe),
-    ]
+    ]  # fmt: skip
 
 
 def points_of(skeleton: Skeleton, X: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -85,6 +85,8 @@ def test_scores_see_the_same_labels_as_training(write):
         ({"face_kpts": FACE[:-3]}, "annotation 1 has 201 numbers for 68 points in 'face_kpts', not 204"),
         ({"face_kpts": "all"}, "annotation 1 has str numbers for 68 points in 'face_kpts'"),
         ({"lefthand_kpts": ["x"] * 63}, "lefthand_kpts of annotation 1 are not numbers"),
+        ({"lefthand_kpts": ["1"] * 63}, "lefthand_kpts of annotation 1 are not numbers"),
+        ({"lefthand_kpts": [float("nan")] * 63}, "lefthand_kpts of annotation 1 are not numbers"),
     ],
 )
 def test_broken_parts_are_named_in_one_line(write, changes, words):

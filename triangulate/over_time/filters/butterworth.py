@@ -33,9 +33,11 @@ class Butterworth:
             if b - a < FEWEST_SAMPLES:
                 continue
             rate = (b - a - 1) / (time_s[b - 1] - time_s[a])
-            corner = (self.cutoff_hz or 6.0) / (math.sqrt(2) - 1) ** 0.25 / (rate / 2)
-            if corner >= 1:
+            wanted = (self.cutoff_hz or 6.0) / (rate / 2)
+            if wanted >= 1:
                 continue
+            # In the bilinear transform's own frequencies, so that the cutoff is right at low rates too.
+            corner = 2 / math.pi * math.atan(math.tan(math.pi / 2 * wanted) / (math.sqrt(2) - 1) ** 0.25)
             pad = min(b - a - 1, max(9, math.ceil(3 / corner)))
             twice = partial(sosfiltfilt, butter(2, corner, output="sos"), axis=0, padtype="odd", padlen=pad)
             out[a:b, series] = even_times(twice, X[a:b, series], time_s[a:b])

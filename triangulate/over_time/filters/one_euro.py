@@ -11,7 +11,7 @@ from triskel.triangulate.over_time.filters.filtered import Filtered
 from triskel.triangulate.over_time.runs import median_step_s, run_starts
 
 LEAST_HZ = 2.0
-SPEED_FACTOR = 4.0
+SPEED_FACTOR = 20.0
 SPEED_HZ = 2.0
 
 

@@ -17,7 +17,7 @@ from triskel.camera import Rig
 from triskel.errors import InputError
 from triskel.motion import Detections2D
 from triskel.pipeline.feedback.looks import Looker
-from triskel.pipeline.feedback.plan import FeedbackOptions, make_plan
+from triskel.pipeline.feedback.plan import FeedbackOptions, make_plan, put_right
 from triskel.progress import Progress, silent
 from triskel.session import Session
 
@@ -81,6 +81,7 @@ def improve_detections(
         faces=options.faces and detector.face is not None,
     )
     plan = make_plan(rig.select(list(detections.cameras)), people, detections, index >= 0, options)
+    detections = put_right(detections, people.observed, plan.rows)
     due = plan.images
     sets = np.flatnonzero(due.any(axis=1))
     looker = Looker(detector, detections, plan)

@@ -1,6 +1,6 @@
 """Which looks are due: the persons, hands and faces that a camera should see and has not, or not as the others did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -157,3 +157,29 @@ def find_rows(observed: NDArray[np.float64], detections: Detections2D) -> NDArra
         better = count > most
         rows[better], most[better] = m, count[better]
     return rows
+
+
+def put_right(detections: Detections2D, observed: NDArray[np.float64], rows: NDArray[np.intp]) -> Detections2D:
+    """Return the detections with left and right as triangulation has them; it loses nothing.
+
+    Hands are looked for by the 3D body's sides, and would be exchanged with the arms of a view that is put right later.
+
+    Args:
+        detections: F frame sets of C cameras.
+        observed: (F, C, N, J, 3) each person's detection, perhaps with joints under the name of their mirror image.
+        rows: which detection that is, see `find_rows`.
+    """
+    f, c, n = np.nonzero(rows >= 0)
+    theirs, ours = detections.keypoints[f, c, rows[f, c, n]], observed[f, c, n]
+    flips = list(detections.skeleton.flips)
+    changed, mirrored = ~_same(ours, theirs), _same(ours, theirs[:, flips])
+    # A joint that went over without its partner would be there twice, or lost.
+    moved = changed.any(axis=-1) & (mirrored | ~changed).all(axis=-1) & (changed == changed[:, flips]).all(axis=-1)
+    keypoints = detections.keypoints.copy()
+    keypoints[f[moved], c[moved], rows[f, c, n][moved]] = ours[moved]
+    return replace(detections, keypoints=keypoints)
+
+
+def _same(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return (..., J) True for joints (..., J, 3) that are the same, missing ones included."""
+    return np.asarray(((a == b) | (np.isnan(a) & np.isnan(b))).all(axis=-1))
