@@ -32,7 +32,6 @@ from typing import NamedTuple
 import numpy as np
 
 from triskel import Camera, Detections2D, Rig, Rigid
-from triskel.lens import pack
 from triskel.motion import Motion3D
 from triskel.projection import project_rig
 from triskel.skeleton import BODY_25, WHOLE_BODY_135
@@ -124,21 +123,13 @@ def over_time(scene):
     return refine_over_time(motion).points.X[:, 0]
 
 
-def in_torch(scene, device):
-    """Return the points of the torch kernel, with the bound and the noise that the automatic choice gives here."""
-    from triskel.triangulate.torch_kernel import triangulate_many
-
-    cameras, origins = np.stack([pack(c) for c in scene.rig]), np.stack([c.centre for c in scene.rig])
-    xy = np.moveaxis(scene.xy.reshape(len(scene.rig), -1, 2), 0, 1)
-    score = np.moveaxis(scene.score.reshape(len(scene.rig), -1), 0, 1)
-    args = cameras, origins, np.ascontiguousarray(xy), np.ascontiguousarray(score), 6.0, 1.0, 2, 300.0
-    return triangulate_many(*args, device=device)[0].reshape(scene.truth.shape)
-
-
 def torch_devices():
+    """Return what torch can run on here; its threads on the CPU mostly wait for each other, so it gets one."""
     import torch
 
-    return ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    torch.set_num_threads(1)
+    # Plain "cpu" is the compiled kernel.
+    return ["cpu:0", *(["cuda:0"] if torch.cuda.is_available() else [])]
 
 
 def own_methods():
@@ -147,7 +138,9 @@ def own_methods():
     methods = {"triskel": lambda s: triangulate_points(s.rig, s.xy, s.score).X}
     methods["triskel, then over time"] = over_time
     for device in torch_devices():
-        methods[f"triskel in torch, {device}"] = lambda s, d=device: in_torch(s, d)
+        name = f"triskel in torch, {device}" + ", one thread" * device.startswith("cpu")
+        options = TriangulateOptions(device=device)
+        methods[name] = lambda s, o=options: triangulate_points(s.rig, s.xy, s.score, options=o).X
     methods["triskel, plain linear"] = lambda s: triangulate_dlt(s.rig, s.xy, s.score)
     methods["oracle: true views only"] = lambda s: (
         triangulate_points(s.rig, np.where(s.outlier[..., None], np.nan, s.xy), s.score, options=unbounded).X

@@ -30,7 +30,7 @@ Images = Sequence[NDArray[np.uint8]]
 EXPECTED_HAND = HandOptions(first_scales=(0.5, 0.65, 1.0), least_presence=0.2, least_side=0.3)
 """How MediaPipe's network looks for a hand whose place, size and side are known: tighter squares first, and hands that
 it is less sure of. With the usual thresholds Demo_SinglePerson had ten points or more of both hands in 75 % of its
-frames, with these in 87 %, and the fingers' bones were no less steady."""
+frames before gaps were filled, with these in 87 %, and the fingers' bones were no less steady."""
 
 
 class ExpectedPeople(NamedTuple):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from triskel.triangulate.affinity import FEWEST_JOINTS, body_agrees, body_of, rays_agree, squared_error
 from triskel.triangulate.matching import assign
+from triskel.triangulate.medians import nanmedian
 
 LEAST_AGREEMENT = 0.3
 """Share of a detection's joints, weighted by score and graded by error, that must agree with the person."""
@@ -30,13 +31,14 @@ class FramePeople(NamedTuple):
         members: (P, C) place in each camera's detections, -1 where not seen; all -1 for one asked for and not found.
         X: (P, J, 3) joints, m, NaN where unknown.
         support: (P,) how much detections agree: sum of score * (1 - (error / bound)^2) over joints and views.
-        error: median error of the joints of well seen people as a share of `bounds`; NaN if there are none.
+        error: (P,) median error over joints and views as a share of `bounds`; NaN for fewer than three views, which
+            agree too easily to tell.
     """
 
     members: NDArray[np.int64]
     X: NDArray[np.float64]
     support: NDArray[np.float64]
-    error: float
+    error: NDArray[np.float64]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -305,10 +307,10 @@ def _agreement(
     members: NDArray[np.int64],
     X: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return each person's support (P,), and the squared errors over `bounds` of those whom three or more views see."""
+    """Return each person's support (P,), and squared errors (P, C * J) over `bounds`, NaN for under three views."""
     P, C = members.shape
     J = X.shape[1]
-    support, squares, count = np.zeros(P), np.empty(P * C * J), 0
+    support, squares = np.zeros(P), np.full((P, C * J), math.nan)
     for p in range(P):
         views = _views(members[p])
         for c in range(C):
@@ -321,9 +323,8 @@ def _agreement(
                     if r2 < 1.0:
                         support[p] += seen[3] * (1.0 - r2)
                     if views >= 3:
-                        squares[count] = r2
-                        count += 1
-    return support, squares[:count]
+                        squares[p, c * J + j] = r2
+    return support, squares
 
 
 def find_in_frame(
@@ -364,4 +365,4 @@ def find_in_frame(
     _share_out(origins, rays, bounds, X, slack, members)
     _measure(origins, rays, bounds, members, prior, prior_m, X)
     support, squares = _agreement(origins, rays, bounds, members, X)
-    return FramePeople(members, X, support, float(np.sqrt(np.median(squares))) if len(squares) else math.nan)
+    return FramePeople(members, X, support, np.sqrt(nanmedian(squares, axis=1)))

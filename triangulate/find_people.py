@@ -39,6 +39,7 @@ def find_people(
     for f, people in enumerate(bodies):
         for person in tracker.update(people, float(time_s[f])):
             by_id.setdefault(person.id, {})[f] = person.sighting
-    tracks = without_ghosts(list(by_id.values()), len(bodies), least_share=0.0)
+    singles = [one for number, one in by_id.items() if number not in tracker.doubles]
+    tracks = without_ghosts(singles, len(bodies), least_share=0.0)
     look_back(tracker.view, bodies, np.asarray(time_s, dtype=np.float64), tracks)
     return without_ghosts(stitch(tracks, time_s), len(bodies), least_share=least_share)

@@ -103,20 +103,21 @@ def stitch(tracks: list[Track], time_s: NDArray[np.float64]) -> list[Track]:
         return tracks
     tracks = sorted(tracks, key=min)
     cost = np.full((len(tracks), len(tracks)), 1e6)
-    for a, earlier in enumerate(tracks):
-        for b, later in enumerate(tracks):
-            pause_s = float(time_s[min(later)] - time_s[max(earlier)])
-            if a != b and max(earlier) < min(later) and pause_s <= LONGEST_BREAK_S:
-                distance = np.linalg.norm(_heading(earlier, time_s, pause_s) - later[min(later)].centre)
-                if distance <= BREAK_SLACK_M + BREAK_SPEED_M_S * pause_s:
-                    cost[a, b] = distance
-    following = {a: b for a, b in zip(*linear_sum_assignment(cost), strict=True) if cost[a, b] < 1e6}
+    births, ends = np.array([min(one) for one in tracks]), np.array([max(one) for one in tracks])
+    pauses_s = time_s[births][None] - time_s[ends][:, None]
+    for a, b in np.argwhere((ends[:, None] < births[None]) & (pauses_s <= LONGEST_BREAK_S)):
+        pause_s = float(pauses_s[a, b])
+        distance = np.linalg.norm(_heading(tracks[a], time_s, pause_s) - tracks[b][int(births[b])].centre)
+        if distance <= BREAK_SLACK_M + BREAK_SPEED_M_S * pause_s:
+            cost[a, b] = distance
+    rows, columns = linear_sum_assignment(cost)
+    following = {int(a): int(b) for a, b in zip(rows, columns, strict=True) if cost[a, b] < 1e6}
     joined: dict[int, Track] = {}
     for a, one in enumerate(tracks):  # sorted by birth, so what a piece follows has its place already
         whole = joined.setdefault(a, {})
         whole.update(one)
         if a in following:
-            joined[int(following[a])] = whole
+            joined[following[a]] = whole
     unique = {id(one): one for one in joined.values()}
     return list(unique.values())
 

@@ -73,9 +73,9 @@ class Paths:
     def observe(self, people: NDArray[np.int64], X: NDArray[np.float64], time_s: float) -> None:
         """Take in joints (P, J, 3), NaN = not seen, of the people with these numbers (P,), each there once."""
         age = np.abs(time_s - self.joint_s[people])
+        age[age == 0] = np.nan  # the same moment twice tells no speed
         seen = np.isfinite(X[..., 0])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            speed = np.clip((X - self.X[people]) / age[..., None], -FASTEST_M_S, FASTEST_M_S)
+        speed = np.clip((X - self.X[people]) / age[..., None], -FASTEST_M_S, FASTEST_M_S)
         both = np.isfinite(speed[..., 0])
         first = self.sightings[people] == 1
         body = nanmedian(speed, axis=1)

@@ -28,13 +28,18 @@ FASTEST_M_S = 6.0
 before may be farther off: where sets are seldom there is no way yet to be straight on."""
 
 SAME_M = 0.15
-"""Two people do not have half of their joints closer than this: the second is made of doubled detections."""
+SAME_S = 0.5
+"""Two people do not have half of their joints closer than this, nor their middles for as long as that: the second is
+made of doubled detections, or of half of the views of somebody seen badly."""
 
 DOUBTFUL_GAP_S = 0.1
 """How long before the latest frame set somebody may have been seen last who is not confirmed."""
 
 CONFIRMED = 3
 """Sightings of a person that is more than a chance agreement of false detections."""
+
+FIRST_LOOKS = 3
+"""How often the first people are sought anew with the noise just learnt."""
 
 NOISE_FACTOR = 10.0
 TIGHTEST_SHARE = 0.12
@@ -90,6 +95,8 @@ class PeopleTracker:
     def __init__(self, rig: Rig, joints: int, *, bound_px: float, least_views: int) -> None:
         """Start with nobody.
 
+        `doubles` holds the identities that turned out to be a second one of somebody.
+
         Args:
             rig: C cameras.
             joints: J of the bodies.
@@ -103,6 +110,8 @@ class PeopleTracker:
         self._least_views = least_views
         self._next_id = 0
         self._last_s = -np.inf
+        self._together_since: dict[tuple[int, int], float] = {}
+        self.doubles: set[int] = set()
 
     def update(self, people: NDArray[np.float64], time_s: float) -> list[Followed]:
         """Take in one frame set.
@@ -121,11 +130,10 @@ class PeopleTracker:
         hidden[far] = np.nan
         found = self.view.find(people, hidden, np.minimum(slack_m, LOOSEST_M), self._least_views)
         T = len(self.paths)
+        views = np.count_nonzero(found.members >= 0, axis=1)
         row_of = np.full(len(found.members), -1)
-        seen = (found.members >= 0).any(axis=1)
-        row_of[:T] = np.where(seen[:T], np.arange(T), -1)
-        enough = (found.members >= 0).sum(axis=1) >= self._least_views
-        fresh = np.flatnonzero(enough[T:]) + T
+        row_of[:T] = np.where(views[:T] > 0, np.arange(T), -1)
+        fresh = np.flatnonzero(views[T:] >= self._least_views) + T
         self._relink(found, fresh, row_of, expected, time_s)
         fresh = fresh[row_of[fresh] < 0]
         old = np.flatnonzero(row_of >= 0)
@@ -136,7 +144,7 @@ class PeopleTracker:
         self.ids = np.concatenate([self.ids, self._next_id + np.arange(len(fresh))])
         self._next_id += len(fresh)
         self._last_s = time_s
-        return [
+        people_seen = [
             Followed(
                 int(self.ids[row_of[p]]),
                 bool(self.paths.sightings[row_of[p]] >= CONFIRMED),
@@ -144,6 +152,25 @@ class PeopleTracker:
             )
             for p in np.concatenate([old, fresh])
         ]
+        self._drop_doubles(people_seen, time_s)
+        return [one for one in people_seen if one.id not in self.doubles]
+
+    def _drop_doubles(self, people: list[Followed], time_s: float) -> None:
+        """Forget the later of two who have been in one place for long, and note it in `doubles`."""
+        if len(people) < 2:
+            self._together_since = {}
+            return
+        ids = np.array([one.id for one in people])
+        middle = nanmedian(np.stack([one.sighting.X for one in people]), axis=1)
+        near = np.linalg.norm(middle[:, None] - middle[None], axis=-1) < SAME_M
+        pairs = {(int(a), int(b)) for a, b in ids[np.argwhere(near)] if a < b}
+        self._together_since = {pair: self._together_since.get(pair, time_s) for pair in sorted(pairs)}
+        gone = {pair[1] for pair, since in self._together_since.items() if time_s - since >= SAME_S}
+        if gone:
+            self.doubles |= gone
+            kept = ~np.isin(self.ids, list(gone))
+            self.paths.select(kept)
+            self.ids = self.ids[kept]
 
     def _forget(self, time_s: float) -> None:
         """Drop those unseen for too long, and those seen too seldom to be waited for."""
@@ -193,10 +220,12 @@ class RigRays:
         """Find the people of one frame set; see `find_in_frame`. Learns how precise the detections are."""
         rays = viewing_rays(self.cameras, np.ascontiguousarray(people, dtype=np.float64))
         found = self._find(rays, expected, slack_m, least_views)
-        if self.share is None and np.isfinite(found.error):
-            self._learn(found.error)
+        for _ in range(FIRST_LOOKS if self.share is None else 0):
+            # Under a wide bound people are mixed up, so at first the usual error tells more than the worst.
+            self.share = self._wanted(float(np.nanmedian(found.error))) if np.isfinite(found.error).any() else None
             found = self._find(rays, expected, slack_m, least_views)
-        self._learn(found.error)
+        known = found.error[: len(expected)]
+        self._learn(known if np.isfinite(known).any() else found.error)
         return found
 
     def _find(
@@ -207,13 +236,19 @@ class RigRays:
             self.origins, rays, bounds, np.ascontiguousarray(expected), np.ascontiguousarray(slack_m), least_views
         )
 
-    def _learn(self, error: float) -> None:
-        """Follow the noise: `error` is a median of Rayleigh-distributed errors, 1.18 sigma, over the present bound."""
-        if not np.isfinite(error):
-            return
+    def _learn(self, errors: NDArray[np.float64]) -> None:
+        """Follow the noise of who is seen worst: a bound for the others would tear that person's views apart.
+
+        An error is a median of Rayleigh-distributed ones, 1.18 standard deviations, over the present bound.
+        """
+        errors = errors[np.isfinite(errors)]
+        if len(errors) and self.share is not None:
+            self.share = 0.9 * self.share + 0.1 * self._wanted(float(errors.max()))
+
+    def _wanted(self, error: float) -> float:
+        """Return the share that suits an error measured under the present one."""
         present = 1.0 if self.share is None else self.share
-        wanted = float(np.clip(NOISE_FACTOR * error / 1.18 * present, TIGHTEST_SHARE, 1.0))
-        self.share = wanted if self.share is None else 0.9 * self.share + 0.1 * wanted
+        return float(np.clip(NOISE_FACTOR * error / 1.18 * present, TIGHTEST_SHARE, 1.0))
 
 
 def _distance(X: NDArray[np.float64], Y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -106,7 +106,8 @@ class Points3D(NamedTuple):
     @property
     def sigma_mm(self) -> NDArray[np.float64]:
         """Return (..., 3) the standard deviations along the world axes, mm; NaN where missing."""
-        return np.sqrt(np.diagonal(self.cov_mm2, axis1=-2, axis2=-1).astype(np.float64))
+        variances = np.diagonal(self.cov_mm2, axis1=-2, axis2=-1).astype(np.float64)
+        return np.sqrt(np.maximum(variances, 0))  # rounding leaves a variance of nearly nothing below it
 
     def without(self, gone: NDArray[np.bool_], why: Missing) -> "Points3D":
         """Return the points with those of `gone` (...) missing; what was missing before keeps its reason."""

@@ -11,7 +11,7 @@ from triskel.errors import InputError
 from triskel.files import write_text
 from triskel.viewer.quality import REASONS, Quality
 from triskel.viewer.quality_plots import Plot
-from triskel.viewer.quality_text import MOST_NOBODY, number, quality_text, reasons_there
+from triskel.viewer.quality_text import MOST_NOBODY, number, quality_text, reasons_there, view_bins
 from triskel.viewer.summary import JointFound, Summary
 from triskel.viewer.verdict import SHORT, disagrees, is_late, verdict, why
 
@@ -91,6 +91,7 @@ def render_html(
         plots=plots or {},
         verdict=verdict(quality) if quality else [],
         reasons=[(k, SHORT[REASONS[k]]) for k in reasons_there(quality)] if quality else [],
+        bins=view_bins(len(quality.cameras)) if quality else [],
         suspects=[one.camera for one in quality.cameras if disagrees(one, quality) or is_late(one)] if quality else [],
         nobody=[(one, why(one)) for one in quality.nobody[:MOST_NOBODY]] if quality else [],
         title=title,

@@ -71,7 +71,7 @@ def is_late(camera: CameraQuality) -> bool:
 def is_miscalibrated(quality: Quality) -> bool:
     """Say whether most cameras see all joints aside of where the others have them: no single one is to blame."""
     known = [one for one in quality.cameras if math.isfinite(one.median_px)]
-    if len(known) < 2:
+    if len(known) < 2 or any(disagrees(one, quality) for one in known):
         return False
     offset = float(np.median([math.hypot(one.bias_x_px, one.bias_y_px) for one in known]))
     return offset > max(DISAGREEING_PX, OFFSET_SHARE * _typical_px(quality))

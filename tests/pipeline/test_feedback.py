@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from triskel import Camera, Rig, Rigid, project
+from triskel import Camera, InputError, Rig, Rigid, project
 from triskel.keypoints import missing_points
 from triskel.motion import Detections2D, Motion3D
 from triskel.pipeline.feedback.expectation import (
@@ -286,3 +286,9 @@ def test_a_found_person_takes_a_free_place_or_makes_one_and_a_known_one_is_left_
     np.testing.assert_array_equal(keypoints[0, 1:, :2], detections.keypoints[0, 1:])
     assert not (keypoints[0, 1:, 2, :, 2] > 0).any()
     assert not (keypoints[0, 0, 1:, 25:, 2] > 0).any()
+
+
+@pytest.mark.parametrize("wrong", [{"enough_views": 0}, {"images": 0}])
+def test_options_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        FeedbackOptions(**wrong)

@@ -2,14 +2,16 @@
 
 import json
 import logging
+import re
 
 import cv2
 import numpy as np
 import pytest
 
-from triskel import Camera, Rig, Rigid
+from triskel import Camera, JobError, Rig, Rigid
 from triskel.motion import Detections2D
 from triskel.pipeline import write_triangulation_report
+from triskel.pipeline.results import write_results
 from triskel.projection import project_rig
 from triskel.session import CameraEntry, Session, SessionInfo
 from triskel.skeleton import get_skeleton
@@ -91,10 +93,29 @@ def test_a_session_without_people_has_a_report_that_says_why(tmp_path):
 
 def test_the_folder_stays_as_it_was_when_writing_fails(tmp_path, monkeypatch):
     session, people, rig = make_session(tmp_path / "walk")
-    before = [path.read_bytes() for path in write_triangulation_report(session, people, rig)]
-    monkeypatch.setattr("triskel.viewer.quality_plots.draw_limbs", lambda _: 1 / 0)
+    before = session.path / "triangulation" / "report.html"
+    before.parent.mkdir()
+    before.write_text("the last one")
+    monkeypatch.setattr("triskel.viewer.quality_plots.draw_joints", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        write_triangulation_report(session, people, rig, warnings=["another"])
-    folder = session.path / "triangulation"
-    assert [(folder / name).read_bytes() for name in FILES] == before
+        write_triangulation_report(session, people, rig)
+    assert before.read_text() == "the last one"
+    assert [path.name for path in before.parent.iterdir()] == ["report.html"]
     assert sorted(path.name for path in session.path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_the_page_of_a_processed_session_has_the_same_sections(tmp_path, monkeypatch):
+    def no_display(*_args, **_options):
+        raise JobError("no drawing here")
+
+    session, people, _ = make_session(tmp_path / "walk", moved_px=40.0)
+    session.save_motion(people.motion, raw=people.raw)
+    monkeypatch.setattr("triskel.viewer.render_image", no_display)
+    write_results(session, people)
+    alone, page = ((session.path / name).read_text() for name in ("triangulation/report.html", "report.html"))
+    headings = re.findall("<h2>(.*?)</h2>", alone)
+    assert {"People over time", "Cameras", "Errors by camera and joint", "Joints", "Limb lengths"} <= set(headings)
+    assert re.findall("<h2>(.*?)</h2>", page) == headings
+    for text in ("camera east disagrees", "no drawing here", "data:image/png;base64,"):
+        assert page.count(text) == alone.count(text) > 0
+    assert 'href="triangulation/report.html"' in page

@@ -12,7 +12,7 @@ from triskel.errors import InputError
 from triskel.keypoints import Missing
 from triskel.lens import pack, rays_many
 from triskel.projection import project_rig
-from triskel.triangulate import kernel, torch_kernel
+from triskel.triangulate import TriangulateOptions, kernel, torch_kernel, triangulate_points
 from triskel.triangulate.torch_lens import TorchCameras, project, world_rays
 
 DEVICES = [
@@ -180,6 +180,17 @@ def test_a_device_that_cannot_compute_is_refused_in_one_line(ring, device):
     with pytest.raises(InputError, match=f"^device '{device}' cannot be used here: .+$") as caught:
         both(ring(2), np.zeros((2, 1, 2)), device=device)
     assert "\n" not in str(caught.value)
+
+
+def test_the_front_door_leads_to_torch_on_demand(ring, points_inside):
+    """Plain "cpu" means the compiled kernel; "cpu:0" is torch's name of the same processor."""
+    rig, X = ring(5), points_inside(40, 5)
+    xy = project_rig(rig, X) + np.random.default_rng(8).normal(0, 1, (5, 40, 5, 2))
+    in_torch = triangulate_points(rig, xy, options=TriangulateOptions(device="cpu:0"))
+    compiled = triangulate_points(rig, xy)
+    np.testing.assert_array_equal(in_torch.views, compiled.views)
+    np.testing.assert_allclose(in_torch.X, compiled.X, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(in_torch.cov_mm2, compiled.cov_mm2, rtol=1e-4, atol=1e-6)
 
 
 def test_the_size_of_the_chunks_changes_nothing(ring, points_inside, monkeypatch):

@@ -135,9 +135,9 @@ def test_a_late_camera_is_found_with_the_time_it_is_late(frames, C):
 
 
 def test_the_standard_error_of_a_lag_is_that_of_repeated_measurements():
-    rig, X = make_rig(4), make_positions(60)
+    rig, X = make_rig(3), make_positions(40)
     lags, sigmas = [], []
-    for seed in range(20):
+    for seed in range(16):
         observed = see(rig, X, noise_px=2.0, seed=seed)
         motion = make_motion(rig, observed)
         got = leave_one_out(motion, motion, rig, observed=observed, triangulate=triangulate_points)
@@ -319,15 +319,24 @@ def test_pictures_draw_the_numbers():
     np.testing.assert_allclose(people.images[0].get_array()[0], [0.96] * 5 + [1.0] * 15)
 
 
-def test_one_frame_of_many_people_parts_and_cameras_can_be_drawn(tmp_path):
+@pytest.mark.slow
+def test_one_frame_of_the_whole_body_in_many_cameras_can_be_drawn(tmp_path):
     rig = make_rig(17)
-    raw = make_motion(rig, see(rig, make_positions(1, N=45, J=135)), WHOLE_BODY_135)
-    got = measure(rig, see(rig, make_positions(1, N=45, J=135)), raw=raw)
+    observed = see(rig, make_positions(1, J=135))
+    got = measure(rig, observed, raw=make_motion(rig, observed, WHOLE_BODY_135))
     paths = [plot.path for plot in quality_plots.write_quality_plots(got, tmp_path)]
     sizes = [cv2.imread(str(path)).shape for path in paths]
     assert all(width == pytest.approx(quality_plots.WIDTH_IN * quality_plots.DPI, abs=2) for _, width, _ in sizes)
     assert sizes[2][0] > 2 * 17 * 20  # a row a camera, twice
     assert [label for label, _, _ in quality_text.view_bins(17)] == [*"2345678", "9-16", "17"]
+
+
+def test_of_very_many_people_the_first_are_drawn_and_the_rest_counted():
+    rig = make_rig(2)
+    got = measure(rig, see(rig, make_positions(3, N=43)))
+    (ax, *_) = quality_plots.draw_people(got).axes
+    assert len(ax.get_yticklabels()) == quality_plots.MOST_PEOPLE
+    assert ax.get_xlabel() == "frame set; 3 more people"
 
 
 def test_arrays_that_do_not_fit_are_refused():

@@ -20,7 +20,7 @@ class OverTimeOptions:
         longest_gap_s: gaps are filled up to this long, from the last sample before to the first after; 0 fills none.
         filter: `kalman`, `butterworth`, `savitzky_golay`, `median`, `hampel`, `one_euro` or `none`.
         cutoff_hz: of `kalman`, `butterworth` and `one_euro`; None takes what the method has itself: for `kalman` a
-            choice by likelihood for each joint, between 2 and 12 Hz; for `butterworth` 6 Hz.
+            choice by likelihood for each joint, between 2 and 20 Hz; for `butterworth` 6 Hz.
         window_s: of `savitzky_golay`, `median` and `hampel`; None takes the method's own.
         bones: joints are moved so that each person's limbs keep their length.
     """

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
 from triskel.triangulate.over_time.runs import median_step_s
+from triskel.triangulate.over_time.small_median import small_median
 
 WINDOW_S = 0.10
 FEWEST_FRAMES = 3
@@ -84,34 +85,46 @@ def _reach(time_s: NDArray[np.float64], window_s: float) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _guesses(X: NDArray[np.float64], time_s: NDArray[np.float64], f: int, reach: int, out: NDArray[np.float64]) -> int:
+def _on_line(
+    X: NDArray[np.float64], time_s: NDArray[np.float64], f: int, a: int, b: int, out: NDArray[np.float64]
+) -> float:
+    """Write where the line through samples a and b is at frame f; return what a bend does to it, s^2; -1 for none."""
+    if a < 0 or b < 0 or a >= len(X) or b >= len(X) or not (np.isfinite(X[a, 0]) and np.isfinite(X[b, 0])):
+        return -1.0
+    share = (time_s[f] - time_s[a]) / (time_s[b] - time_s[a])
+    for i in range(3):
+        out[i] = X[a, i] + share * (X[b, i] - X[a, i])
+    return 0.5 * abs((time_s[f] - time_s[a]) * (time_s[b] - time_s[f]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _guesses(
+    X: NDArray[np.float64], time_s: NDArray[np.float64], f: int, reach: int, out: NDArray[np.float64]
+) -> tuple[int, float]:
     """Fill in where the samples around frame f of a series (F, 3) have it; return how many guesses there are.
 
-    First from pairs about equally far before and after, then, where those are few, from any before and after, then
-    from pairs on one side.
+    First from pairs about equally far before and after; where those are few, from any before and after, then from pairs
+    on one side. These are off where the movement bends: by the acceleration times the second number returned, s^2.
     """
-    F, n = len(X), 0
+    n, total = 0, 0.0
     for uneven in (1, reach):
-        n, bend = 0, 0.0
-        for a in range(max(0, f - reach), f):
-            for b in range(f + 1, min(F, f + reach + 1)):
-                if abs((f - a) - (b - f)) <= uneven and np.isfinite(X[a, 0]) and np.isfinite(X[b, 0]):
-                    share = (time_s[f] - time_s[a]) / (time_s[b] - time_s[a])
-                    out[n] = X[a] + share * (X[b] - X[a])
+        n, total = 0, 0.0
+        for before in range(1, reach + 1):
+            for after in range(max(1, before - uneven), min(reach, before + uneven) + 1):
+                bend = _on_line(X, time_s, f, f - before, f + after, out[n])
+                if bend >= 0.0:
                     n += 1
-                    bend += 0.5 * (time_s[f] - time_s[a]) * (time_s[b] - time_s[f])
+                    total += bend
         if n >= FEWEST_GUESSES:
-            return n, bend / n if uneven > 1 else 0.0
-    n, bend = 0, 0.0
+            return n, total / n if uneven > 1 else 0.0
+    n, total = 0, 0.0
     for way in (-1, 1):
         for near, far in ((1, 2), (1, 3), (2, 3)):
-            a, b = f + way * near, f + way * far
-            if 0 <= a < F and 0 <= b < F and np.isfinite(X[a, 0]) and np.isfinite(X[b, 0]):
-                share = (time_s[f] - time_s[a]) / (time_s[b] - time_s[a])
-                out[n] = X[a] + share * (X[b] - X[a])
+            bend = _on_line(X, time_s, f, f + way * near, f + way * far, out[n])
+            if bend >= 0.0:
                 n += 1
-                bend += 0.5 * abs((time_s[a] - time_s[f]) * (time_s[b] - time_s[f]))
-    return n, bend / max(n, 1)
+                total += bend
+    return n, total / max(n, 1)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -121,7 +134,7 @@ def _paths(
     """Return each sample's place by those around it, its distance from there, NaN where unknown, and the bend, s^2."""
     F, S = X.shape[:2]
     path, distance, bend = X.copy(), np.full((F, S), np.nan), np.zeros((F, S))
-    guesses = np.empty((reach * reach + 6, 3))
+    guesses, column = np.empty((reach * reach + 6, 3)), np.empty(reach * reach + 6)
     for s in range(S):
         one = X[:, s].copy()
         for f in range(F):
@@ -132,7 +145,8 @@ def _paths(
                 continue
             square = 0.0
             for i in range(3):
-                path[f, s, i] = np.median(guesses[:n, i])
+                column[:n] = guesses[:n, i]
+                path[f, s, i] = small_median(column, n)
                 square += (one[f, i] - path[f, s, i]) ** 2
             distance[f, s] = np.sqrt(square)
     return path, distance, bend
@@ -151,5 +165,5 @@ def _local_median(values: NDArray[np.float64], reach: int) -> NDArray[np.float64
                     window[n] = values[g, s]
                     n += 1
             if n:
-                out[f, s] = np.median(window[:n])
+                out[f, s] = small_median(window, n)
     return out

@@ -35,6 +35,9 @@ CHANGE = 5.0
 """Evidence against a change from right to exchanged or back between two frames. Over a gap of a fifth of a second, in
 which legs pass each other, no turn outweighs it."""
 
+BONES_LAST_S = 0.3
+"""For how long an error of a bone's length stays, so that it is one piece of evidence and not one for each frame."""
+
 SWAPPED_PER_S = 6.0
 """Evidence against being exchanged, for every second of it: most of a recording is as labelled."""
 
@@ -112,18 +115,26 @@ def repair_motion(motion: Motion3D) -> tuple[Motion3D, NDArray[np.bool_]]:
     X = motion.points.X.copy()
     for group in limb_groups(motion.skeleton):
         for n in range(N):
-            at = _exchanged_frames(X[:, n], group, motion.time_s)
-            if not at.any():
+            wrong = _exchanged_frames(X[:, n], group, motion.time_s)
+            if not wrong.any():
                 continue
             for i, j in group.all_pairs:
-                order[at, n, i], order[at, n, j] = j, i
-                X[at, n, i], X[at, n, j] = X[at, n, j].copy(), X[at, n, i].copy()
-                swapped[at, n, i] = swapped[at, n, j] = True
+                order[wrong, n, i], order[wrong, n, j] = j, i
+                X[wrong, n, i], X[wrong, n, j] = X[wrong, n, j].copy(), X[wrong, n, i].copy()
+                swapped[wrong, n, i] = swapped[wrong, n, j] = True
     if not swapped.any():
         return motion, swapped
     frames, people = np.arange(F)[:, None, None], np.arange(N)[None, :, None]
-    points = Points3D(*(field[frames, people, order] for field in motion.points))
-    gap = motion.gap[frames, people, order]
+    at, old = (frames, people, order), motion.points
+    points = Points3D(
+        X=old.X[at],
+        score=old.score[at],
+        reproj_px=old.reproj_px[at],
+        views=old.views[at],
+        cov_mm2=old.cov_mm2[at],
+        missing=old.missing[at],
+    )
+    gap = motion.gap[at]
     return Motion3D(motion.skeleton, motion.cameras, motion.time_s, motion.ids, points, gap), swapped
 
 
@@ -134,7 +145,9 @@ def _exchanged_frames(X: NDArray[np.float64], group: Group, time_s: NDArray[np.f
     if not np.isfinite(usual_m).any():
         return np.zeros(len(X), bool)
     steps = np.diff(time_s, prepend=time_s[:1])
-    against = SWAPPED_PER_S * np.clip(steps, 0, LONGEST_MEMORY_S) + _bones_against(X, group)
+    # Bones are wrong for a while, not for a frame: each frame's say is as long as the time it stands for.
+    bones = _bones_against(X, group) * np.clip(steps / BONES_LAST_S, 0, 1)
+    against = SWAPPED_PER_S * np.clip(steps, 0, LONGEST_MEMORY_S) + bones
     turned = _evidence_of_turns(np.ascontiguousarray(across / usual_m[:, None]), np.ascontiguousarray(time_s))
     return _most_probable(turned, against)
 
@@ -150,10 +163,10 @@ def _bones_against(X: NDArray[np.float64], group: Group) -> NDArray[np.float64]:
     first = group.pairs[0]
     kept, crossed = np.zeros(len(X)), np.zeros(len(X))
     lengths = np.stack([np.linalg.norm(X[:, r] - X[:, j], axis=-1) for r, j in zip(group.root, first, strict=True)])
-    usual = nanmedian(lengths.reshape(-1), axis=0)
+    usual = nanmedian(lengths, axis=1)  # each side's own: no two arms are alike, nor are they seen alike
     for side, root in enumerate(group.root):
-        kept += ((lengths[side] - usual) / LENGTH_M) ** 2
-        crossed += ((np.linalg.norm(X[:, root] - X[:, first[1 - side]], axis=-1) - usual) / LENGTH_M) ** 2
+        kept += ((lengths[side] - usual[side]) / LENGTH_M) ** 2
+        crossed += ((np.linalg.norm(X[:, root] - X[:, first[1 - side]], axis=-1) - usual[side]) / LENGTH_M) ** 2
     return np.clip(np.nan_to_num(crossed - kept), -MOST_EVIDENCE, MOST_EVIDENCE)
 
 

@@ -23,7 +23,7 @@ def walk(walker):
 def test_samples_off_their_path_are_found_and_no_others(walk, fps):
     X, time_s = walk(fps)
     off = np.zeros(X.shape[:2], bool)
-    off[40, 4] = off[80:82, 7] = off[120:122, 19] = True
+    off[40, 4] = off[80:82, 7] = off[120, 19] = True
     X[off] += (0.15, -0.1, 0.1)
     np.testing.assert_array_equal(found(X, time_s), off)
 

@@ -1,5 +1,7 @@
 """Filters over time by name, one file a method; and those of streams, `OneEuro` and `KalmanFilter`."""
 
+from collections.abc import Callable
+
 from triskel.triangulate.over_time.filters.butterworth import Butterworth
 from triskel.triangulate.over_time.filters.filtered import Filter, Filtered
 from triskel.triangulate.over_time.filters.hampel import Hampel
@@ -9,7 +11,7 @@ from triskel.triangulate.over_time.filters.median import Median
 from triskel.triangulate.over_time.filters.one_euro import OneEuro, OneEuroBothWays
 from triskel.triangulate.over_time.filters.savitzky_golay import SavitzkyGolay
 
-FILTERS: dict[str, type[Butterworth | Hampel | Kalman | Median | OneEuroBothWays | SavitzkyGolay]] = {
+FILTERS: dict[str, Callable[..., Filter]] = {
     "kalman": Kalman,
     "butterworth": Butterworth,
     "savitzky_golay": SavitzkyGolay,
@@ -17,4 +19,4 @@ FILTERS: dict[str, type[Butterworth | Hampel | Kalman | Median | OneEuroBothWays
     "hampel": Hampel,
     "one_euro": OneEuroBothWays,
 }
-"""Filters of finished recordings; each has `cutoff_hz` or `window_s`, None for its own default."""
+"""Classes of filters of finished recordings; each has `cutoff_hz` or `window_s`, None for its own default."""

@@ -22,6 +22,9 @@ class Butterworth:
     The cutoff is that of both passes together, 3 dB: each is set higher by 1 / (2^(1/2) - 1)^(1/4) = 1.247 (Winter,
     Biomechanics and Motor Control of Human Movement, 4th ed., section 3.4.4). Uneven times are resampled to even ones
     and back. Where the rate is too low for the cutoff there is nothing to filter, and nothing is.
+
+    Attributes:
+        cutoff_hz: None for 6 Hz.
     """
 
     cutoff_hz: float | None = None
@@ -29,6 +32,7 @@ class Butterworth:
     def smooth(self, X: NDArray[np.float64], time_s: NDArray[np.float64], cov_mm2: NDArray[np.float64]) -> Filtered:
         """See `Filter.smooth`; covariances shrink as white noise does in the filter, away from the ends of runs."""
         out, cov = X.copy(), np.array(cov_mm2, dtype=np.float64)
+        gains: dict[float, float] = {}
         for a, b, series in runs(X, time_s):
             if b - a < FEWEST_SAMPLES:
                 continue
@@ -41,5 +45,9 @@ class Butterworth:
             pad = min(b - a - 1, max(9, math.ceil(3 / corner)))
             twice = partial(sosfiltfilt, butter(2, corner, output="sos"), axis=0, padtype="odd", padlen=pad)
             out[a:b, series] = even_times(twice, X[a:b, series], time_s[a:b])
-            cov[a:b, series] *= white_gain(twice)
+            # Runs of one rate share it.
+            key = round(corner, 4)
+            if key not in gains:
+                gains[key] = white_gain(twice)
+            cov[a:b, series] *= gains[key]
         return Filtered(out, cov)

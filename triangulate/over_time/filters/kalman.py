@@ -41,13 +41,13 @@ class Kalman:
             each series from the series itself by maximum likelihood, between `slowest_hz` and `fastest_hz`. The scale
             of the noise is found with it, so covariances need to be right only relative to each other.
         slowest_hz: lower end of the automatic choice.
-        fastest_hz: its upper end. Errors of a detector that last several frames look like movement; this keeps the
-            filter from following them.
+        fastest_hz: its upper end: beyond the quickest sports there is only noise, even where its errors last for
+            frames and look like movement.
     """
 
     cutoff_hz: float | None = None
     slowest_hz: float = 2.0
-    fastest_hz: float = 12.0
+    fastest_hz: float = 20.0
 
     def smooth(self, X: NDArray[np.float64], time_s: NDArray[np.float64], cov_mm2: NDArray[np.float64]) -> Filtered:
         """See `Filter.smooth`; the covariance returned is that of the smoothed positions."""
@@ -85,9 +85,8 @@ class Kalman:
             length = LEARN_FROM // STRETCHES
             first = np.linspace(0, len(y) - length, STRETCHES).astype(int)
             part = (first[:, None] + np.arange(length)).ravel()
-            begins = begins.copy()
-            begins[first] = True
-            y, R, time_s, begins = (np.ascontiguousarray(one[part]) for one in (y, R, time_s, begins))
+            y, R, time_s, begins = y[part], R[part], time_s[part], begins[part]
+            begins[::length] = True
         if self.cutoff_hz is not None:
             return self.cutoff_hz, _scale(forward(y, R, time_s, begins, jerk_density(self.cutoff_hz, density)))
         cutoffs = [hz for hz in CUTOFFS_HZ if self.slowest_hz < hz < self.fastest_hz]

@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 
 from triskel.triangulate.over_time.filters.filtered import Filtered
 from triskel.triangulate.over_time.runs import median_step_s, run_starts
+from triskel.triangulate.over_time.small_median import small_median
 
 
 @dataclass(frozen=True, kw_only=True)
 class Median:
-    """Median of each coordinate over a window centred on the sample; at the ends of a run the window shrinks."""
+    """Median of each coordinate over a window centred on the sample; at the ends of a run the window shrinks.
+
+    Attributes:
+        window_s: whole length of the window, s; None for 0.1.
+    """
 
     window_s: float | None = None
 
@@ -31,7 +36,7 @@ def _medians(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the running medians of every run, and how many samples each was taken of."""
     F, S = X.shape[:2]
-    out, size = X.copy(), np.ones((F, S))
+    out, size, window = X.copy(), np.ones((F, S)), np.empty(2 * reach + 1)
     for s in range(S):
         a = 0
         while a < F:
@@ -45,6 +50,7 @@ def _medians(
                 k = min(reach, f - a, b - 1 - f)
                 size[f, s] = 2 * k + 1
                 for i in range(3):
-                    out[f, s, i] = np.median(X[f - k : f + k + 1, s, i])
+                    window[: 2 * k + 1] = X[f - k : f + k + 1, s, i]
+                    out[f, s, i] = small_median(window, 2 * k + 1)
             a = b
     return out, size

@@ -16,6 +16,10 @@ class SavitzkyGolay:
 
     Fitted to the times as they are, so uneven ones need no resampling. At the ends of a run the window becomes
     one-sided; a run of up to `degree` + 1 samples is left as it is.
+
+    Attributes:
+        window_s: whole length of the window, s; None for 0.25.
+        degree: of the polynomial.
     """
 
     window_s: float | None = None

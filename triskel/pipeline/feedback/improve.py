@@ -8,22 +8,21 @@ in which nothing is due are read past, so that a session which was seen well cos
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triskel.camera import Rig
+from triskel.capture import read_sets
+from triskel.detect2d import WholeBodyDetector
 from triskel.errors import InputError
 from triskel.motion import Detections2D
 from triskel.pipeline.feedback.looks import Looker
 from triskel.pipeline.feedback.plan import FeedbackOptions, make_plan, put_right
 from triskel.progress import Progress, silent
 from triskel.session import Session
-
-if TYPE_CHECKING:
-    from triskel.detect2d import WholeBodyDetector
-    from triskel.triangulate import People3D
+from triskel.triangulate import People3D
 
 
 class FeedbackCounts(NamedTuple):
@@ -39,8 +38,8 @@ class FeedbackCounts(NamedTuple):
 
 def improve_detections(
     session: Session,
-    people: "People3D",
-    detector: "WholeBodyDetector",
+    people: People3D,
+    detector: WholeBodyDetector,
     rig: Rig,
     *,
     options: FeedbackOptions | None = None,
@@ -97,8 +96,6 @@ def _batches(
     session: Session, videos: dict[str, Path], index: NDArray[np.int64], sets: NDArray[np.intp], most: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], list[NDArray[np.uint8]]]]:
     """Yield images with their frame sets and cameras, whole sets at a time."""
-    from triskel.capture import read_sets
-
     batch: list[tuple[int, int, NDArray[np.uint8]]] = []
     for f, images in zip(sets, read_sets(videos, index[sets]), strict=True):
         if batch and len(batch) + len(images) > most:

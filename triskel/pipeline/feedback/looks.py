@@ -1,21 +1,41 @@
 """The looks themselves: crops of one batch of images through the networks, and what they find into the detections."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from triskel.detect2d import WholeBodyDetector
+from triskel.detect2d.expected import (
+    ExpectedFaces,
+    ExpectedHands,
+    ExpectedPeople,
+    find_expected_faces,
+    find_expected_hands,
+    find_expected_people,
+)
+from triskel.detect2d.parts import PartBoxes
+from triskel.detect2d.parts.plausible import on_one_hand
+from triskel.detect2d.single_person import unlike
 from triskel.keypoints import People2D
 from triskel.motion import Detections2D
-from triskel.pipeline.feedback.plan import HANDS, PLACES, PartPlan, Plan
+from triskel.pipeline.feedback.expectation import HandPart
+from triskel.pipeline.feedback.plan import HANDS, PLACES, Plan
 from triskel.skeleton import BODY_25
 from triskel.whole_body import Part, parts_of
 
-if TYPE_CHECKING:
-    from triskel.detect2d import WholeBodyDetector
-
+Images = Sequence[NDArray[np.uint8]]
 MISSING = (np.nan, np.nan, 0.0)
+
+
+class _Due(NamedTuple):
+    """B looks that are due in a batch: which of its images, that one's frame set and camera, and which person."""
+
+    image: NDArray[np.intp]
+    f: NDArray[np.intp]
+    c: NDArray[np.intp]
+    n: NDArray[np.intp]
 
 
 class Looker:
@@ -25,7 +45,7 @@ class Looker:
         counts: looks and finds of people, hands and faces, in that order.
     """
 
-    def __init__(self, detector: "WholeBodyDetector", detections: Detections2D, plan: Plan) -> None:
+    def __init__(self, detector: WholeBodyDetector, detections: Detections2D, plan: Plan) -> None:
         self.detector, self.plan = detector, plan
         self.skeleton, self.cameras = detections.skeleton, detections.cameras
         self.counts = [0] * 6
@@ -36,38 +56,38 @@ class Looker:
         """Return the detections as they are by now."""
         return Detections2D(self.skeleton, self.cameras, self._keypoints)
 
-    def look(
-        self, frames: NDArray[np.intp], cameras: NDArray[np.intp], images_rgb: Sequence[NDArray[np.uint8]]
-    ) -> None:
+    def look(self, frames: NDArray[np.intp], cameras: NDArray[np.intp], images_rgb: Images) -> None:
         """Do what is due in these images, whose frame sets and cameras (B,) are given."""
-        self._find_people(frames, cameras, images_rgb)
-        for part, plan in self.plan.parts.items():
-            image, n = np.nonzero(plan.wanted[frames, cameras] & (self._rows[frames, cameras] >= 0))
-            if len(image):
-                find = self._find_faces if part == "face" else self._find_hands
-                find(part, plan, frames, cameras, image, n, images_rgb)
 
-    def _find_people(
-        self, frames: NDArray[np.intp], cameras: NDArray[np.intp], images_rgb: Sequence[NDArray[np.uint8]]
-    ) -> None:
-        from triskel.detect2d.expected import ExpectedPeople, find_expected_people
+        def due(wanted: NDArray[np.bool_]) -> _Due:
+            image, n = np.nonzero(wanted[frames, cameras])
+            return _Due(image, frames[image], cameras[image], n)
 
-        image, n = np.nonzero(self.plan.people[frames, cameras])
-        if self.detector.pose is None or not len(image):
+        self._find_people(due(self.plan.people), images_rgb)
+        for part in self.plan.parts:
+            # A person who was looked for in vain has no place to put a hand.
+            looks = due(self.plan.parts[part].wanted & (self._rows >= 0))
+            if not len(looks.image):
+                continue
+            if part == "face":
+                self._find_faces(looks, images_rgb)
+            elif part != "body":
+                self._find_hands(part, looks, images_rgb)
+
+    def _find_people(self, due: _Due, images_rgb: Images) -> None:
+        if self.detector.pose is None or not len(due.image):
             return
-        expected = ExpectedPeople(image, self.plan.bodies[frames[image], cameras[image], n])
+        expected = ExpectedPeople(due.image, self.plan.bodies[due.f, due.c, due.n])
         found = find_expected_people(self.detector.pose, images_rgb, expected)
         found = self.detector.without_unwanted(found)
-        self.counts[0] += len(image)
-        for f, c, person, points in zip(frames[image], cameras[image], n, found, strict=True):
+        self.counts[0] += len(due.image)
+        for f, c, n, points in zip(due.f, due.c, due.n, found, strict=True):
             if (points[:, 2] > 0).any() and not self._known(f, c, points):
-                self._rows[f, c, person] = self._add(f, c, points)
+                self._rows[f, c, n] = self._add(f, c, points)
                 self.counts[1] += 1
 
     def _known(self, f: int, c: int, points: NDArray[np.float64]) -> bool:
-        """Say whether an image has that person already: somebody else, or one whom 3D did not want."""
-        from triskel.detect2d.single_person import unlike
-
+        """Say whether an image has that person already: as somebody else, or as one whom 3D did not want."""
         here = self._keypoints[f, c][:, parts_of(self.skeleton)["body"]]
         here = here[(here[..., 2] > 0).any(axis=-1)]
         scores = np.r_[np.ones(len(here)), 0.0]
@@ -83,34 +103,24 @@ class Looker:
             self._trusted = np.concatenate([self._trusted, np.ones((*self._trusted.shape[:2], 1, 2), bool)], axis=2)
         row = int(free[0])
         self._keypoints[f, c, row, parts_of(self.skeleton)["body"]] = points
-        self._trusted[f, c, row] = False
         return row
 
-    def _find_hands(
-        self,
-        part: Part,
-        plan: PartPlan,
-        frames: NDArray[np.intp],
-        cameras: NDArray[np.intp],
-        image: NDArray[np.intp],
-        n: NDArray[np.intp],
-        images_rgb: Sequence[NDArray[np.uint8]],
-    ) -> None:
-        from triskel.detect2d.expected import ExpectedHands, find_expected_hands
-        from triskel.detect2d.parts import PartBoxes
+    def _boxes(self, part: Part, due: _Due) -> PartBoxes:
+        centre, side, angle_rad, _ = (one[due.f, due.c, due.n] for one in self.plan.parts[part].where)
+        return PartBoxes(centre, side, angle_rad)
 
+    def _find_hands(self, part: HandPart, due: _Due, images_rgb: Images) -> None:
         assert self.detector.hands is not None, "without a detector of hands none are due"
-        f, c = frames[image], cameras[image]
-        where = plan.where
-        boxes = PartBoxes(where.centre[f, c, n], where.side[f, c, n], where.angle_rad[f, c, n])
-        left = np.full(len(image), part == "left_hand")
-        expected = ExpectedHands(image, boxes, left, where.root[f, c, n])
+        wrist = self.plan.parts[part].where.root[due.f, due.c, due.n]
+        left = np.full(len(due.image), part == "left_hand")
+        expected = ExpectedHands(due.image, self._boxes(part, due), left, wrist)
+        # The wrist is the body's own.
         found = find_expected_hands(self.detector.hands, images_rgb, expected)[:, 1:]
-        found = np.where(found[..., 2:] >= max(self.detector.parts.least_hand_score, 1e-9), found, MISSING)
-        self.counts[2] += len(image)
-        rows, side = self._rows[f, c, n], HANDS.index(part)
+        found = _at_least(found, self.detector.parts.least_hand_score)
+        self.counts[2] += len(due.image)
+        rows, side = self._rows[due.f, due.c, due.n], HANDS.index(part)
         for i in np.argsort(-found[..., 2].sum(axis=1), kind="stable"):
-            place = int(f[i]), int(c[i]), int(rows[i])
+            place = int(due.f[i]), int(due.c[i]), int(rows[i])
             if (found[i, :, 2] > 0).any() and not self._somebody_elses(place, side, found[i]):
                 self._keypoints[*place, PLACES[part]] = found[i]
                 self._trusted[*place, side] = True
@@ -118,35 +128,24 @@ class Looker:
 
     def _somebody_elses(self, place: tuple[int, int, int], side: int, hand: NDArray[np.float64]) -> bool:
         """Say whether a hand lies on another one of the image that 3D did not reject."""
-        from triskel.detect2d.parts.plausible import on_one_hand
-
         f, c, row = place
         others = self._trusted[f, c].copy()
         others[row, side] = False
         hands = np.stack([self._keypoints[f, c][:, PLACES[part]] for part in HANDS], axis=1)
         return any(on_one_hand(hand, other) for other in hands[others])
 
-    def _find_faces(
-        self,
-        part: Part,
-        plan: PartPlan,
-        frames: NDArray[np.intp],
-        cameras: NDArray[np.intp],
-        image: NDArray[np.intp],
-        n: NDArray[np.intp],
-        images_rgb: Sequence[NDArray[np.uint8]],
-    ) -> None:
-        from triskel.detect2d.expected import ExpectedFaces, find_expected_faces
-        from triskel.detect2d.parts import PartBoxes
-
+    def _find_faces(self, due: _Due, images_rgb: Images) -> None:
         assert self.detector.face is not None, "without a detector of faces none are due"
-        f, c = frames[image], cameras[image]
-        where = plan.where
-        boxes = PartBoxes(where.centre[f, c, n], where.side[f, c, n], where.angle_rad[f, c, n])
-        found = find_expected_faces(self.detector.face, images_rgb, ExpectedFaces(image, boxes))
-        found = np.where(found[..., 2:] >= max(self.detector.parts.least_face_score, 1e-9), found, MISSING)
+        expected = ExpectedFaces(due.image, self._boxes("face", due))
+        found = find_expected_faces(self.detector.face, images_rgb, expected)
+        found = _at_least(found, self.detector.parts.least_face_score)
         there = np.flatnonzero((found[..., 2] > 0).any(axis=1))
-        rows = self._rows[f, c, n]
-        self._keypoints[f[there, None], c[there, None], rows[there, None], PLACES[part]] = found[there]
-        self.counts[4] += len(image)
+        f, c, rows = (one[there, None] for one in (due.f, due.c, self._rows[due.f, due.c, due.n]))
+        self._keypoints[f, c, rows, PLACES["face"]] = found[there]
+        self.counts[4] += len(due.image)
         self.counts[5] += len(there)
+
+
+def _at_least(points: NDArray[np.float64], score: float) -> NDArray[np.float64]:
+    """Return points (B, J, 3) with those below a score missing."""
+    return np.where(points[..., 2:] >= max(score, 1e-9), points, MISSING)

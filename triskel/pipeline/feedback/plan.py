@@ -1,12 +1,13 @@
 """Which looks are due: the persons, hands and faces that a camera should see and has not, or not as the others did."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triskel.camera import Rig
+from triskel.errors import InputError
 from triskel.motion import Detections2D, Motion3D
 from triskel.pipeline.feedback.expectation import (
     HandPart,
@@ -19,10 +20,8 @@ from triskel.pipeline.feedback.expectation import (
     inside,
 )
 from triskel.skeleton import WHOLE_BODY_135
+from triskel.triangulate import People3D
 from triskel.whole_body import Part, parts_of
-
-if TYPE_CHECKING:
-    from triskel.triangulate import People3D
 
 HANDS: tuple[HandPart, HandPart] = ("left_hand", "right_hand")
 PLACES = parts_of(WHOLE_BODY_135)
@@ -51,6 +50,10 @@ class FeedbackOptions:
     faces: bool = True
     enough_views: int = 4
     images: int = 16
+
+    def __post_init__(self) -> None:
+        if self.enough_views < 1 or self.images < 1:
+            raise InputError(f"enough_views and images are 1 or more, got {self.enough_views} and {self.images}")
 
 
 class PartPlan(NamedTuple):
@@ -88,7 +91,7 @@ class Plan:
 
 
 def make_plan(
-    rig: Rig, people: "People3D", detections: Detections2D, there: NDArray[np.bool_], options: FeedbackOptions
+    rig: Rig, people: People3D, detections: Detections2D, there: NDArray[np.bool_], options: FeedbackOptions
 ) -> Plan:
     """Compare what every camera should have seen with what it saw.
 
