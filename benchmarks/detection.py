@@ -69,7 +69,7 @@ def main():
     arguments.add_argument("images", nargs="*")
     wanted = arguments.parse_args()
     images, source = read_images(wanted.images)
-    print(runpy.run_path(str(Path(__file__).with_name("triangulation.py")))["header"]())
+    print(runpy.run_path(str(Path(__file__).with_name("triangulate.py")))["header"]())
     print(f"torch {torch.__version__}, {wanted.model}, {source} of 1280 x 720, best of {RUNS}")
     columns = (
         ("input", 8),

@@ -28,7 +28,7 @@ from triskel.detect2d.parsing.peaks import find_peaks
 
 ROOT = Path(__file__).resolve().parents[1]
 CROWD = runpy.run_path(str(ROOT / "tests/detect2d/parsing/crowd.py"))
-HERE = runpy.run_path(str(Path(__file__).with_name("triangulation.py")))
+HERE = runpy.run_path(str(Path(__file__).with_name("triangulate.py")))
 PEERS = runpy.run_path(str(Path(__file__).with_name("paf_peers.py")))
 BODY_25, OPTIONS, NOISE = LAYOUTS["body_25"], ParseOptions(), 0.01
 COUNTS = (1, 3, 9, 19, 30)

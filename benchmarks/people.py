@@ -2,9 +2,9 @@
 
     python benchmarks/people.py [../shared/bench/scene.py]
 
-A crowd walks through each other within a ring of cameras of 4 m (`tests/triangulate/crowd.py`): 300 frames at 30 Hz,
-3 px noise, 10 % of the people missed in each image, 10 % false ones in the shapes of real people, and half of those
-lost who are behind somebody else. A person counts as found if half of the joints are within 15 cm of the truth.
+A crowd walks through each other within a ring of cameras of 4 m (`tests/triangulate/who/crowd.py`): 300 frames at 30
+Hz, 3 px noise, 10 % of the people missed in each image, 10 % false ones in the shapes of real people, and half of
+those lost who are behind somebody else. A person counts as found if half of the joints are within 15 cm of the truth.
 Milliseconds are a frame's share of the whole way from detections to motion with default options, wall clock and
 processor time of all threads, best of three after one run that compiles; "who" is association and identities alone,
 which use one thread.
@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from triskel import Detections2D
 from triskel.skeleton import BODY_25
 from triskel.triangulate import PeopleOptions, triangulate_people
-from triskel.triangulate.find_people import find_people
+from triskel.triangulate.who.find_people import find_people
 
 ROOT = Path(__file__).resolve().parents[1]
 SCENES = [
@@ -73,7 +73,7 @@ def header():
 
 def main(path, seeds=(0, 1)):
     scene = SimpleNamespace(**runpy.run_path(str(path)))
-    crowds = runpy.run_path(str(ROOT / "tests/triangulate/crowd.py"))
+    crowds = runpy.run_path(str(ROOT / "tests/triangulate/who/crowd.py"))
     print(header())
     print(
         f"{'scene':52} {'seed':>4} {'recall':>7} {'precis.':>7} {'switches':>8} {'ids':>4} {'mean mm':>8} "

@@ -57,7 +57,7 @@ def main():
     dataset = read_dataset(ROOT.parent / "shared/data/coco/keypoints.json", ROOT.parent / "shared/data/coco/images")
     chosen = well_labelled(dataset, wanted.images)
     labelled = sum(int((people[..., 2] > 0).sum()) for _, people in chosen)
-    print(runpy.run_path(str(Path(__file__).with_name("triangulation.py")))["header"]())
+    print(runpy.run_path(str(Path(__file__).with_name("triangulate.py")))["header"]())
     print(f"{wanted.model}, {len(chosen)} photographs, {sum(len(p) for _, p in chosen)} people, {labelled} joints")
     print(f"{'turned':>6} {'search':>9} {'joints found':>12} {'poses':>6} {'s/image':>8}")
     for tilt in map(float, wanted.tilts.split(",")):

@@ -11,11 +11,10 @@ from triskel.errors import InputError
 from triskel.keypoints import Missing
 from triskel.motion import Detections2D, Motion3D
 from triskel.triangulate.by_part import triangulate_by_part
-from triskel.triangulate.find_people import find_people
 from triskel.triangulate.over_time import OverTimeOptions, refine_over_time, repair_motion, repair_views
 from triskel.triangulate.plausible import drop_implausible
 from triskel.triangulate.points import REFERENCE_PIXELS, TriangulateOptions
-from triskel.triangulate.tracking import Track
+from triskel.triangulate.who import Track, find_people
 from triskel.whole_body import parts_of
 
 
@@ -24,7 +23,7 @@ class PeopleOptions:
     """How people are found in 3D.
 
     Attributes:
-        most_people: people kept, those with the most support over the session; None for all.
+        most_people: people kept, those with the most support over the session; None for all that are there.
         association_px: error beyond which a joint does not speak for two detections being one person, px in a
             1280 x 1024 image; wider than the bound of triangulation, since hypotheses come from two views only.
         least_share: a person has at least this share of the frame sets that the best supported one has.
@@ -32,9 +31,9 @@ class PeopleOptions:
         over_time: what is done with them then.
     """
 
-    most_people: int | None = 1
+    most_people: int | None = None
     association_px: float = 60.0
-    least_share: float = 0.2
+    least_share: float = 0.05
     points: TriangulateOptions = field(default_factory=TriangulateOptions)
     over_time: OverTimeOptions = field(default_factory=OverTimeOptions)
 

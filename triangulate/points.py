@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from triskel.camera import Rig
-from triskel.errors import InputError
 from triskel.keypoints import Points3D
 from triskel.lens import pack
 from triskel.triangulate.kernel import triangulate_many
 
 REFERENCE_PIXELS = 1280 * 1024
 """Image area for which `widest_px` is meant; it grows with the image's side."""
+
+
+NOISE_SAMPLE = 2000
+"""Points, at least and less than twice as many, whose errors say how noisy the detections are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,7 @@ def triangulate_points(
 
     Raises:
         ValueError: the shapes do not fit the rig or each other.
+        InputError: the device that the options name is not there.
     """
     options = options or TriangulateOptions()
     xy = np.asarray(xy, dtype=np.float64)
@@ -98,7 +102,7 @@ def triangulate_points(
     if options.max_reproj_px is not None:
         bound, noise = options.max_reproj_px, options.max_reproj_px / 6
     else:
-        sample = slice(None, None, max(1, len(points) // 4000))
+        sample = slice(None, None, max(1, len(points) // NOISE_SAMPLE))
         noise = _noise_px(run(widest, 1.0, sample))
         bound = float(np.clip(6 * noise, options.tightest_px, widest))
     X, point_score, error, views, cov_mm2, missing = run(bound, noise, slice(None))
@@ -113,21 +117,9 @@ def triangulate_points(
 
 
 def _on_device(device: str) -> Callable[..., tuple[NDArray[np.float64], ...]]:
-    """Return the kernel for a device of torch.
-
-    Raises:
-        InputError: there is no such device here.
-    """
-    import torch
-
+    """Return the kernel for a device of torch, which costs seconds to import."""
     from triskel.triangulate.torch_kernel import triangulate_many
 
-    try:
-        torch.zeros(1, dtype=torch.float64, device=device)
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
-        raise InputError(
-            f"device {device!r} cannot triangulate here: {str(error).splitlines()[0]}; take cpu"
-        ) from error
     return partial(triangulate_many, device=device)
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from triskel.skeleton import BODY_25, WHOLE_BODY_135
 from triskel.keypoints import Missing, missing_points
+from triskel.skeleton import BODY_25, WHOLE_BODY_135
 from triskel.triangulate.fine_parts import bad_fine_points
 from triskel.triangulate.plausible import drop_implausible
 from triskel.whole_body import parts_of

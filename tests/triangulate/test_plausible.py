@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from triskel.skeleton import BODY_25
 from triskel.keypoints import Missing, missing_points
+from triskel.skeleton import BODY_25
 from triskel.triangulate.plausible import drop_implausible
 
 F = 40

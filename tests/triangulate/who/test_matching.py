@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from triskel.triangulate.matching import assign
+from triskel.triangulate.who.matching import assign
 
 
 def test_the_total_gain_is_what_scipy_finds():

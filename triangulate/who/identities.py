@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from triskel.triangulate.paths import Paths
-from triskel.triangulate.tracking import CONFIRMED, LOOSEST_M, RigRays, Sighting, Track
+from triskel.triangulate.who.paths import Paths
+from triskel.triangulate.who.tracking import CONFIRMED, LOOSEST_M, RigRays, Sighting, Track
 
 LONGEST_BREAK_S = 1.5
 """How long a person may be away and be the same again, seen from afterwards."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from triskel.triangulate.paths import FASTEST_M_S, FORGOTTEN_S, NOISE_M, SPEED_CHANGE_M_S, Paths
+from triskel.triangulate.who.paths import FASTEST_M_S, FORGOTTEN_S, NOISE_M, SPEED_CHANGE_M_S, Paths
 
 BODY = np.random.default_rng(0).uniform(-0.5, 0.5, (8, 3))
 STEP = np.array([0.05, 0.0, 0.0])

@@ -13,12 +13,12 @@ from triskel.exchange import read_openpose_json
 from triskel.samples import is_installed, sample_folder
 from triskel.skeleton import BODY_25, BODY_25B
 from triskel.triangulate import PeopleOptions, triangulate_people
-from triskel.triangulate.find_people import find_people
+from triskel.triangulate.who.find_people import find_people
 
 CROWD = runpy.run_path(str(Path(__file__).with_name("crowd.py")))  # tests are not a package
 make_crowd, score_people, observe_people = (CROWD[name] for name in ("make_crowd", "score_people", "observe_people"))
 BOUND_PX = 75.0
-DETECTIONS = Path(__file__).resolve().parents[3] / "shared/data/rigs/pose2sim_openpose_json"
+DETECTIONS = Path(__file__).resolve().parents[4] / "shared/data/rigs/pose2sim_openpose_json"
 
 
 def follow(rig, keypoints, time_s, *, least_views=None, least_share=0.2):
@@ -224,6 +224,18 @@ def test_doubled_detections_do_not_double_people(five):
     _, X = follow(five.rig, twice, five.time_s)
     score = score_people(five.X, X)
     assert score.recall == score.precision == 1.0
+    assert (score.ids, score.switches) == (5, 0)
+
+
+def test_somebody_seen_ten_times_worse_than_the_others_is_still_one_person(five):
+    """A bound that suits the others would tear this person's views apart into two people."""
+    keypoints = five.keypoints.copy()
+    noise = np.random.default_rng(0).normal(0, 20, keypoints[..., :2].shape)
+    keypoints[..., :2] += np.where(five.who == 2, 1.0, 0.0)[..., None, None] * noise
+    _, X = follow(five.rig, keypoints, five.time_s)
+    score = score_people(five.X, X)
+    assert score.recall > 0.98
+    assert score.precision > 0.98
     assert (score.ids, score.switches) == (5, 0)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.camera import Rig
-from triskel.triangulate.identities import look_back, stitch, without_ghosts
-from triskel.triangulate.tracking import PeopleTracker, Track
+from triskel.triangulate.who.identities import look_back, stitch, without_ghosts
+from triskel.triangulate.who.tracking import PeopleTracker, Track
 
 
 def find_people(

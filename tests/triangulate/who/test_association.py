@@ -3,8 +3,8 @@ import pytest
 
 from triskel.lens import pack
 from triskel.projection import project_rig
-from triskel.triangulate.affinity import viewing_rays
-from triskel.triangulate.association import find_in_frame
+from triskel.triangulate.who.affinity import viewing_rays
+from triskel.triangulate.who.association import find_in_frame
 
 J = 20
 NOBODY = np.zeros((0, J, 3))

@@ -3,7 +3,7 @@ import pytest
 
 from triskel.lens import pack
 from triskel.projection import project_rig
-from triskel.triangulate.affinity import body_agrees, body_of, rays_agree, squared_error, viewing_rays
+from triskel.triangulate.who.affinity import body_agrees, body_of, rays_agree, squared_error, viewing_rays
 
 BOUND = 0.02
 NOWHERE = np.full((12, 3), np.nan)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from triskel.projection import project_rig
-from triskel.triangulate.identities import LONGEST_BREAK_S, look_back, stitch, without_ghosts
-from triskel.triangulate.tracking import PeopleTracker, RigRays, Sighting
+from triskel.triangulate.who.identities import LONGEST_BREAK_S, look_back, stitch, without_ghosts
+from triskel.triangulate.who.tracking import PeopleTracker, RigRays, Sighting
 
 J, DT = 12, 0.1
 BODY = np.random.default_rng(0).uniform([-0.3, -0.2, -0.8], [0.3, 0.2, 0.8], (J, 3))

@@ -8,10 +8,10 @@ from scipy.optimize import linear_sum_assignment
 
 from triskel.camera import Rig
 from triskel.lens import pack
-from triskel.triangulate.affinity import viewing_rays
-from triskel.triangulate.association import FramePeople, find_in_frame
 from triskel.triangulate.medians import nanmedian
-from triskel.triangulate.paths import Paths
+from triskel.triangulate.who.affinity import viewing_rays
+from triskel.triangulate.who.association import FramePeople, find_in_frame
+from triskel.triangulate.who.paths import Paths
 
 LONGEST_GAP_S = 1.0
 """How long a person may go unseen and keep the identity."""
@@ -29,8 +29,9 @@ before may be farther off: where sets are seldom there is no way yet to be strai
 
 SAME_M = 0.15
 SAME_S = 0.5
-"""Two people do not have half of their joints closer than this, nor their middles for as long as that: the second is
-made of doubled detections, or of half of the views of somebody seen badly."""
+SAME_SETS = 8
+"""Two people do not have half of their joints closer than this, nor their middles for as long as that, and in so many
+frame sets on end: the second is made of doubled detections, or of half of the views of somebody seen badly."""
 
 DOUBTFUL_GAP_S = 0.1
 """How long before the latest frame set somebody may have been seen last who is not confirmed."""
@@ -110,7 +111,7 @@ class PeopleTracker:
         self._least_views = least_views
         self._next_id = 0
         self._last_s = -np.inf
-        self._together_since: dict[tuple[int, int], float] = {}
+        self._together: dict[tuple[int, int], list[float]] = {}
         self.doubles: set[int] = set()
 
     def update(self, people: NDArray[np.float64], time_s: float) -> list[Followed]:
@@ -158,14 +159,14 @@ class PeopleTracker:
     def _drop_doubles(self, people: list[Followed], time_s: float) -> None:
         """Forget the later of two who have been in one place for long, and note it in `doubles`."""
         if len(people) < 2:
-            self._together_since = {}
+            self._together = {}
             return
         ids = np.array([one.id for one in people])
         middle = nanmedian(np.stack([one.sighting.X for one in people]), axis=1)
         near = np.linalg.norm(middle[:, None] - middle[None], axis=-1) < SAME_M
         pairs = {(int(a), int(b)) for a, b in ids[np.argwhere(near)] if a < b}
-        self._together_since = {pair: self._together_since.get(pair, time_s) for pair in sorted(pairs)}
-        gone = {pair[1] for pair, since in self._together_since.items() if time_s - since >= SAME_S}
+        self._together = {pair: [*self._together.get(pair, []), time_s] for pair in sorted(pairs)}
+        gone = {b for (_, b), at_s in self._together.items() if len(at_s) >= SAME_SETS and time_s - at_s[0] >= SAME_S}
         if gone:
             self.doubles |= gone
             kept = ~np.isin(self.ids, list(gone))
@@ -222,7 +223,9 @@ class RigRays:
         found = self._find(rays, expected, slack_m, least_views)
         for _ in range(FIRST_LOOKS if self.share is None else 0):
             # Under a wide bound people are mixed up, so at first the usual error tells more than the worst.
-            self.share = self._wanted(float(np.nanmedian(found.error))) if np.isfinite(found.error).any() else None
+            if not np.isfinite(found.error).any():
+                break
+            self.share = self._wanted(float(np.nanmedian(found.error)))
             found = self._find(rays, expected, slack_m, least_views)
         known = found.error[: len(expected)]
         self._learn(known if np.isfinite(known).any() else found.error)

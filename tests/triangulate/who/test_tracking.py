@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from triskel.projection import project_rig
-from triskel.triangulate.tracking import CONFIRMED, LONGEST_GAP_S, PeopleTracker
+from triskel.triangulate.who.tracking import CONFIRMED, LONGEST_GAP_S, PeopleTracker
 
 J, DT = 16, 1 / 30
 
@@ -92,6 +92,19 @@ def test_a_chance_agreement_is_not_waited_for(pair):
     for k in range(1, 8):
         live.update(nobody, k * DT)
     assert live.update(seen(rig, X[:1, :1])[0], 8 * DT)[0].id == 1
+
+
+def test_of_two_in_one_place_for_long_the_later_is_forgotten(pair):
+    """Both get enough views of their own: a detector that finds the person twice, 0.2 m apart at first."""
+    rig, X = pair
+    live, ids = tracker(rig), []
+    aside = np.clip(np.linspace(0.3, -0.2, 45), 0.05, None)[:, None, None] * np.array([0, 0, 1.0])
+    twice = np.stack([X[:, 0], X[:, 0] + aside], axis=1)
+    for f, people in enumerate(seen(rig, twice)):
+        ids.append({one.id for one in live.update(people, f * DT)})
+    assert ids[0] == {0, 1}
+    assert len(ids[-1]) == 1
+    assert live.doubles == {0, 1} - ids[-1] == {1}
 
 
 def test_precise_detections_tighten_the_bound_and_coarse_ones_widen_it(pair):

@@ -13,9 +13,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.triangulate.affinity import FEWEST_JOINTS, body_agrees, body_of, rays_agree, squared_error
-from triskel.triangulate.matching import assign
 from triskel.triangulate.medians import nanmedian
+from triskel.triangulate.who.affinity import FEWEST_JOINTS, body_agrees, body_of, rays_agree, squared_error
+from triskel.triangulate.who.matching import assign
 
 LEAST_AGREEMENT = 0.3
 """Share of a detection's joints, weighted by score and graded by error, that must agree with the person."""
