@@ -23,7 +23,7 @@ from triskel.pipeline.pictures import _candidates, detect_pictures, plan_picture
 from triskel.projection import project_rig
 from triskel.session import Session
 from triskel.skeleton import BODY_25, COCO_18
-from triskel.triangulate import triangulate_people
+from triskel.triangulate import OverTimeOptions, PeopleOptions, triangulate_people
 
 SIZE_WH = (320, 240)
 SPOTS = np.array([[170.0, 60.0], [170.0, 130.0], [120.0, 130.0]])  # nose, neck, right shoulder
@@ -260,7 +260,9 @@ def test_sets_that_are_not_looked_at_stay_missing_and_3d_copes(run, session, mod
     }  # fmt: skip
     status, _, err = run("triangulate", session)
     assert status == 0, err
-    assert Session.open(session).motion().points.X.shape[0] == 12
+    motion = Session.open(session).motion()
+    assert motion.points.X.shape[0] == 12
+    assert not motion.gap.any()
 
 
 @pytest.mark.parametrize("step", [5, 25])
@@ -272,7 +274,9 @@ def test_somebody_seen_in_every_few_sets_keeps_the_identity_and_is_nowhere_else(
     keypoints[..., 2] = 0
     keypoints[::step, :, 0, :, :2] = np.moveaxis(project_rig(rig, truth[::step]), 0, 1)
     keypoints[::step, :, 0, :, 2] = 0.9
-    motion = triangulate_people(rig, Detections2D(BODY_25, tuple(rig.names), keypoints), np.arange(100) / 30).motion
+    detections = Detections2D(BODY_25, tuple(rig.names), keypoints)
+    no_filling = PeopleOptions(over_time=OverTimeOptions(longest_gap_s=0))
+    motion = triangulate_people(rig, detections, np.arange(100) / 30, options=no_filling).motion
     assert len(motion.ids) == 1
     np.testing.assert_allclose(motion.points.X[::step, 0], truth[::step], rtol=0, atol=1e-4)
     assert motion.found[np.arange(100) % step != 0].sum() == 0

@@ -27,9 +27,8 @@ much better. Among four, of which three agree, another three may agree more."""
 SMALLEST_SINE2 = 2.5e-4
 """Squared sine of the angle, about 0.9 degrees, under which two rays are taken for parallel."""
 
-FOUND = np.uint8(Missing.FOUND)
-FEW_VIEWS, PARALLEL = np.uint8(Missing.FEW_VIEWS), np.uint8(Missing.PARALLEL)
-BEHIND, DISAGREE = np.uint8(Missing.BEHIND), np.uint8(Missing.DISAGREE)
+FOUND, FEW_VIEWS, PARALLEL = int(Missing.FOUND), int(Missing.FEW_VIEWS), int(Missing.PARALLEL)
+BEHIND, DISAGREE = int(Missing.BEHIND), int(Missing.DISAGREE)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from triskel.camera import Rig
 from triskel.errors import InputError
-from triskel.keypoints import Missing
+from triskel.keypoints import Missing, missing_points
 from triskel.motion import Detections2D, Motion3D
 from triskel.triangulate.by_part import triangulate_by_part
 from triskel.triangulate.over_time import OverTimeOptions, refine_over_time, repair_motion, repair_views
@@ -50,6 +50,22 @@ class People3D(NamedTuple):
     motion: Motion3D
     observed: NDArray[np.float64]
     raw: Motion3D
+
+    def spread(self, index: NDArray[np.intp], time_s: NDArray[np.float64]) -> "People3D":
+        """Return the people of some frame sets, those of `index`, among all (F,): nobody is in the others."""
+
+        def among_all(motion: Motion3D) -> Motion3D:
+            points = missing_points((len(time_s), *motion.points.score.shape[1:]), len(motion.cameras))
+            gap = np.zeros(points.score.shape, bool)
+            gap[index] = motion.gap
+            for whole, some in zip(points, motion.points, strict=True):
+                whole[index] = some
+            return replace(motion, time_s=time_s, points=points, gap=gap)
+
+        observed = np.full((len(time_s), *self.observed.shape[1:]), np.nan)
+        observed[..., 2] = 0
+        observed[index] = self.observed
+        return People3D(among_all(self.motion), observed, among_all(self.raw))
 
 
 def triangulate_people(

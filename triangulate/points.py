@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,9 @@ from triskel.triangulate.kernel import triangulate_many
 REFERENCE_PIXELS = 1280 * 1024
 """Image area for which `widest_px` is meant; it grows with the image's side."""
 
+
+LEAST_NOISE_PX = 0.01
+"""Of the best detections there are: exact ones, as in tests, would be infinitely certain."""
 
 NOISE_SAMPLE = 2000
 """Points, at least and less than twice as many, whose errors say how noisy the detections are."""
@@ -91,7 +95,9 @@ def triangulate_points(
     origins = np.stack([camera.centre for camera in rig])
 
     least, max_sigma = options.least_views, float(options.max_sigma_mm)
-    many = triangulate_many if options.device == "cpu" else _on_device(options.device)
+    many: Callable[..., tuple[NDArray[Any], ...]] = (
+        triangulate_many if options.device == "cpu" else _on_device(options.device)
+    )
 
     def run(bound: float, noise_px: float, chosen: slice) -> tuple[NDArray[np.float64], ...]:
         # Contiguous and float: the kernel is compiled once for each kind of argument, which takes seconds.
@@ -103,7 +109,7 @@ def triangulate_points(
         bound, noise = options.max_reproj_px, options.max_reproj_px / 6
     else:
         sample = slice(None, None, max(1, len(points) // NOISE_SAMPLE))
-        noise = _noise_px(run(widest, 1.0, sample))
+        noise = max(_noise_px(run(widest, 1.0, sample)), LEAST_NOISE_PX)
         bound = float(np.clip(6 * noise, options.tightest_px, widest))
     X, point_score, error, views, cov_mm2, missing = run(bound, noise, slice(None))
     return Points3D(
@@ -116,7 +122,7 @@ def triangulate_points(
     )
 
 
-def _on_device(device: str) -> Callable[..., tuple[NDArray[np.float64], ...]]:
+def _on_device(device: str) -> Callable[..., tuple[NDArray[Any], ...]]:
     """Return the kernel for a device of torch, which costs seconds to import."""
     from triskel.triangulate.torch_kernel import triangulate_many
 

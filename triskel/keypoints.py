@@ -109,6 +109,17 @@ class Points3D(NamedTuple):
         variances = np.diagonal(self.cov_mm2, axis1=-2, axis2=-1).astype(np.float64)
         return np.sqrt(np.maximum(variances, 0))  # rounding leaves a variance of nearly nothing below it
 
+    def at(self, *index: NDArray[np.intp]) -> "Points3D":
+        """Return the points at some places: as many indices, of one shape, as the leading shape has axes."""
+        return Points3D(
+            X=self.X[index],
+            score=self.score[index],
+            reproj_px=self.reproj_px[index],
+            views=self.views[index],
+            cov_mm2=self.cov_mm2[index],
+            missing=self.missing[index],
+        )
+
     def without(self, gone: NDArray[np.bool_], why: Missing) -> "Points3D":
         """Return the points with those of `gone` (...) missing; what was missing before keeps its reason."""
         gone = gone & np.isfinite(self.X[..., 0])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from triskel.errors import SessionError
 from triskel.files import atomic_path
-from triskel.keypoints import Missing, Points3D, missing_points
+from triskel.keypoints import Missing, missing_points
 from triskel.motion import Detections2D, Motion3D
 from triskel.skeleton import Skeleton, get_skeleton
 from triskel.whole_body import PARTS, part_names
@@ -183,7 +183,7 @@ def read_keypoints2d(path: Path) -> Detections2D:
 def write_keypoints3d(motion: Motion3D, path: Path) -> None:
     """Write people in 3D; one row for each joint that has a position."""
     f, n, j = np.nonzero(motion.found)
-    points = Points3D(*(array[f, n, j] for array in motion.points))
+    points = motion.points.at(f, n, j)
     columns: list[Any] = [f, motion.time_s[f], motion.ids[n], _names(PARTS, _parts(motion.skeleton)[j])]
     columns += [_names(motion.skeleton.joints, j), *points.X.T, points.score, points.reproj_px, points.n_views]
     columns += [_views(points.views, motion.cameras), *points.sigma_mm.T]

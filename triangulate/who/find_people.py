@@ -34,6 +34,9 @@ def find_people(
     Returns:
         One track a person, best supported first. No detection is in two of them.
     """
+    # Sets that nobody looked at, or in which no camera saw anybody, say nothing against a person who is in the rest.
+    looked_at = np.flatnonzero((bodies[..., 2] > 0).any(axis=(1, 2, 3)))
+    bodies, time_s = bodies[looked_at], np.asarray(time_s, dtype=np.float64)[looked_at]
     tracker = PeopleTracker(rig, bodies.shape[3], bound_px=bound_px, least_views=least_views)
     by_id: dict[int, Track] = {}
     for f, people in enumerate(bodies):
@@ -41,5 +44,6 @@ def find_people(
             by_id.setdefault(person.id, {})[f] = person.sighting
     singles = [one for number, one in by_id.items() if number not in tracker.doubles]
     tracks = without_ghosts(singles, len(bodies), least_share=0.0)
-    look_back(tracker.view, bodies, np.asarray(time_s, dtype=np.float64), tracks)
-    return without_ghosts(stitch(tracks, time_s), len(bodies), least_share=least_share)
+    look_back(tracker.view, bodies, time_s, tracks)
+    tracks = without_ghosts(stitch(tracks, time_s), len(bodies), least_share=least_share)
+    return [{int(looked_at[f]): sighting for f, sighting in one.items()} for one in tracks]

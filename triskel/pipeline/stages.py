@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -234,7 +234,11 @@ def triangulate(
     rig = use_rig(session, rig)
     time_s = session.frames()[0] if (session.path / FRAMES_FILE).exists() else _times(session, detections)
     started = time.perf_counter()
-    people = triangulate_people(rig, detections, time_s, options=options)
+    looked_at = _looked_at(session, len(time_s))
+    seen = replace(detections, keypoints=detections.keypoints[looked_at])
+    people = triangulate_people(rig, seen, time_s[looked_at], options=options)
+    if len(looked_at) < len(time_s):
+        people = people.spread(looked_at, time_s)
     session.save_motion(people.motion, raw=people.raw)
     progress("triangulate", len(time_s), len(time_s))
     settings: dict[str, Setting] = {
@@ -244,6 +248,16 @@ def triangulate(
         "device": options.points.device,
     }
     return session.with_run("triangulate", time.perf_counter() - started, settings | asdict(options.over_time)), people
+
+
+def _looked_at(session: Session, sets: int) -> NDArray[np.intp]:
+    """Return the frame sets in which people were looked for: what was left out on purpose is no gap."""
+    settings = next((run.settings for run in session.info.runs if run.stage == "detect"), {})
+    first, last, step = (settings.get(f"frame_{name}") for name in ("first", "last", "step"))
+    everything = np.arange(sets)
+    if not (isinstance(first, int) and isinstance(step, int) and step > 0 and 0 <= first < sets):
+        return everything
+    return everything[first : last + 1 if isinstance(last, int) else None : step]
 
 
 def _times(session: Session, detections: Detections2D) -> NDArray[np.float64]:

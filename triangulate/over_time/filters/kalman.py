@@ -28,6 +28,9 @@ SURELY_LESS = 0.8
 EVENED_S = 0.1
 """Covariances that stay are evened out over this time before and after: they jump as cameras come and go."""
 
+LEAST_M2 = 1e-9
+"""Variance of the most precise position there is, 0.03 mm: exact ones, as in tests, leave nothing to calculate with."""
+
 FEWEST_SAMPLES = 20
 """Samples below which a series cannot say how smooth it is."""
 
@@ -68,6 +71,7 @@ class Kalman:
             cutoff, scale = self._chosen(y, R, times, begins, typical[s] * step_s)
             q = jerk_density(cutoff, typical[s] * step_s)
             out_X[found, s], cov = smooth_series(y, R, times, begins, q)
+            cov = _positive(cov, R)
             # Where the noise from frame to frame is less than the covariances say, the rest of them lasts, and stays.
             out_cov[found, s] = 1e6 * (scale * cov + _lasting(scale) * running_mean(R, begins, reach))
         return Filtered(out_X, out_cov)
@@ -124,10 +128,19 @@ def noise(X: NDArray[np.float64], cov_mm2: NDArray[np.float64]) -> tuple[NDArray
     variance = np.trace(R, axis1=-2, axis2=-1) / 3
     usable = np.isfinite(variance) & (variance > 0) & np.isfinite(X[..., 0])
     typical = np.array([float(np.median(v[u])) if u.any() else 1e-6 for v, u in zip(variance.T, usable.T, strict=True)])
+    typical = np.maximum(typical, LEAST_M2)
     isotropic = typical[None, :, None, None] * np.eye(3)
     R = np.where(usable[..., None, None], R, isotropic)
     # A sample cannot be trusted without limit: below a hundredth of the typical variance it is rounding.
-    return np.ascontiguousarray(R + 0.01 * isotropic), typical
+    return np.ascontiguousarray(R + np.maximum(0.01 * isotropic, LEAST_M2 * np.eye(3))), typical
+
+
+def _positive(cov: NDArray[np.float64], R: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the covariances with the samples' own in place of what rounding left of nearly exact ones."""
+    minors = np.linalg.det(cov[:, :2, :2]), np.linalg.det(cov)
+    sound = (cov[:, 0, 0] > 0) & (minors[0] > 0) & (minors[1] > 0)
+    sound &= np.trace(cov, axis1=-2, axis2=-1) > 1e-6 * np.trace(R, axis1=-2, axis2=-1)
+    return np.asarray(np.where(sound[:, None, None], 0.5 * (cov + np.swapaxes(cov, 1, 2)), R))
 
 
 def _scale(fit: tuple[float, float, float]) -> float:
