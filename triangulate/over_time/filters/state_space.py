@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-START_M2, START_M2_S2, START_M2_S4 = 1.0, 1e2, 1e4
+START_M2, START_M2_S2, START_M2_S4 = 1e2, 1e2, 1e4
 """Variances of position, velocity and acceleration where a run begins: nothing is known but that it is a body."""
 
 UNSETTLED = 3
