@@ -68,6 +68,7 @@ def report_triangulation(
         write_report,
     )
 
+    told = list(warnings)  # it may be a list that what is logged here is added to
     quality = measure_quality(
         people.motion,
         people.raw,
@@ -82,7 +83,7 @@ def report_triangulation(
         log.warning("%s", doubt)
     seconds = {run.stage: run.seconds for run in session.info.runs}
     summary = summarise(
-        people.motion, rig, observed=people.observed, stage_seconds=seconds, warnings=[*warnings, *doubts]
+        people.motion, rig, observed=people.observed, stage_seconds=seconds, warnings=[*told, *doubts]
     )
     folder = session.path / REPORT_FOLDER
     with atomic_folder(folder) as temporary:
