@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from triskel import Detections2D
 from triskel.skeleton import BODY_25
 from triskel.triangulate import PeopleOptions, triangulate_people
-from triskel.triangulate.who.find_people import find_people
+from triskel.triangulate.who.whole_session import find_people
 
 ROOT = Path(__file__).resolve().parents[1]
 SCENES = [
@@ -55,7 +55,7 @@ def measure(crowd, score_people):
     least_views = max(2, min(3, len(crowd.rig) - 1))
     who = best_of_three(
         lambda: find_people(
-            crowd.rig, crowd.keypoints, crowd.time_s, bound_px=75.0, least_views=least_views, least_share=0.2
+            crowd.rig, crowd.keypoints, crowd.time_s, bound_px=75.0, least_views=least_views, least_seen_s=0.25
         )
     )[2]
     score = score_people(crowd.X, found.motion.points.X)

@@ -24,6 +24,11 @@ FEWEST_VIEWS_TO_STOP = 5
 """Agreement, as a share of the most there can be, that ends the search among so many views: none of the rest could be
 much better. Among four, of which three agree, another three may agree more."""
 
+MOST_FOR_TWO = 3
+TIGHT_FOR_TWO = 9.0
+"""Two views that agree are believed against a third if their squared errors together are at most so many times the
+noise's variance: three standard deviations of their one degree of freedom. Of more than three, three must agree."""
+
 SMALLEST_SINE2 = 2.5e-4
 """Squared sine of the angle, about 0.9 degrees, under which two rays are taken for parallel."""
 
@@ -263,7 +268,9 @@ def triangulate_many(
                 total += score[p, c]
                 error += r
                 squared += r * r
-        if views < least_views:
+        # Two views, of which at least one is false, agree now and then, but seldom closely.
+        loose = n > MOST_FOR_TWO or squared > TIGHT_FOR_TWO * noise_px * noise_px
+        if views < least_views or (views == 2 and n > 2 and loose):
             out_missing[p] = DISAGREE
             continue
         _, A, _, noisy = normal_equations(cameras, xy[p], score[p], index, X[0], X[1], X[2], bound)

@@ -26,14 +26,14 @@ class PeopleOptions:
         most_people: people kept, those with the most support over the session; None for all that are there.
         association_px: error beyond which a joint does not speak for two detections being one person, px in a
             1280 x 1024 image; wider than the bound of triangulation, since hypotheses come from two views only.
-        least_share: a person has at least this share of the frame sets that the best supported one has.
+        least_seen_s: a person is seen for at least this time in all, s; false detections agree for moments only.
         points: how each joint is triangulated; an automatic bound is found for body, hands and face separately.
         over_time: what is done with them then.
     """
 
     most_people: int | None = None
     association_px: float = 60.0
-    least_share: float = 0.05
+    least_seen_s: float = 0.25
     points: TriangulateOptions = field(default_factory=TriangulateOptions)
     over_time: OverTimeOptions = field(default_factory=OverTimeOptions)
 
@@ -139,7 +139,7 @@ def _tracks(rig: Rig, detections: Detections2D, time_s: NDArray[np.float64], opt
     # The body alone says who is who: a hand or a face may be somebody else's, and so many points would outvote it.
     bodies = np.ascontiguousarray(detections.keypoints[..., parts_of(detections.skeleton)["body"], :])
     tracks = find_people(
-        rig, bodies, time_s, bound_px=float(bound), least_views=least_views, least_share=options.least_share
+        rig, bodies, time_s, bound_px=float(bound), least_views=least_views, least_seen_s=options.least_seen_s
     )
     return tracks[: options.most_people]
 

@@ -1,4 +1,4 @@
-"""What no body does: joints metres from the rest, limbs of changing length, positions that jump and come back.
+"""What no body does: joints metres from the rest, limbs of changing length.
 
 A false detection that two or three cameras share passes every geometric test. A person's own body over the session does
 not let it pass: such points become missing, never corrected.
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from triskel.keypoints import Missing, Points3D
 from triskel.skeleton import Skeleton
 from triskel.triangulate.fine_parts import bad_fine_points
-from triskel.triangulate.medians import leaves_median, nanmedian
+from triskel.triangulate.medians import nanmedian
 from triskel.whole_body import part_names, parts_of
 
 FARTHEST_M = 1.5
@@ -20,10 +20,6 @@ LIMB_RANGE = (0.55, 1.6)
 LIMB_SLACK_M = 0.05
 """Shortest and longest a limb may appear, as a share of its median over the session; less than the slack is noise of
 the ends, which on an ankle and a heel 7 cm apart says nothing."""
-
-JUMP_M = 0.15
-JUMP_WINDOW_S = 0.15
-"""A joint farther than this from its median over this time before and after is an outlier."""
 
 FEWEST_SAMPLES = 5
 
@@ -40,14 +36,13 @@ def drop_implausible(skeleton: Skeleton, points: Points3D, time_s: NDArray[np.fl
         The same points; dropped ones are NaN with score 0 and no views.
     """
     body = parts_of(skeleton)["body"]
-    bad, jumps = np.zeros(points.score.shape, bool), np.zeros(points.score.shape, bool)
+    bad = np.zeros(points.score.shape, bool)
     X = points.X[:, :, body].copy()
     X[_far_away(X)] = np.nan
     limbs = _rigid_limbs(skeleton)
     X[_bad_limbs(limbs, X, points.n_views[:, :, body], points.reproj_px[:, :, body])] = np.nan
     bad[:, :, body] = np.isnan(X[..., 0])
-    jumps[:, :, body] = leaves_median(X, time_s, JUMP_M, JUMP_WINDOW_S)
-    points = points.without(bad, Missing.IMPLAUSIBLE).without(jumps, Missing.OUTLIER)
+    points = points.without(bad, Missing.IMPLAUSIBLE)
     return points.without(bad_fine_points(skeleton, points.X, time_s), Missing.IMPLAUSIBLE)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from triskel.camera import Rig
 from triskel.keypoints import Points3D
 from triskel.lens import pack
+from triskel.projection import project_rig
 from triskel.triangulate.kernel import triangulate_many
 
 REFERENCE_PIXELS = 1280 * 1024
@@ -21,7 +22,7 @@ LEAST_NOISE_PX = 0.01
 """Of the best detections there are: exact ones, as in tests, would be infinitely certain."""
 
 NOISE_SAMPLE = 2000
-"""Points, at least and less than twice as many, whose errors say how noisy the detections are."""
+"""Points whose errors say how noisy the detections are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,7 @@ def triangulate_points(
         triangulate_many if options.device == "cpu" else _on_device(options.device)
     )
 
-    def run(bound: float, noise_px: float, chosen: slice) -> tuple[NDArray[np.float64], ...]:
+    def run(bound: float, noise_px: float, chosen: slice | NDArray[np.intp]) -> tuple[NDArray[np.float64], ...]:
         # Contiguous and float: the kernel is compiled once for each kind of argument, which takes seconds.
         some, scores = np.ascontiguousarray(points[chosen]), np.ascontiguousarray(weights[chosen])
         return many(cameras, origins, some, scores, float(bound), float(noise_px), least, max_sigma)
@@ -108,8 +109,9 @@ def triangulate_points(
     if options.max_reproj_px is not None:
         bound, noise = options.max_reproj_px, options.max_reproj_px / 6
     else:
-        sample = slice(None, None, max(1, len(points) // NOISE_SAMPLE))
-        noise = max(_noise_px(run(widest, 1.0, sample)), LEAST_NOISE_PX)
+        # Points stand in the order of frames and joints, so every so-and-so-many-th may be the same joint each time.
+        sample = np.random.default_rng(0).permutation(len(points))[:NOISE_SAMPLE]
+        noise = max(_noise_px(rig, points[sample], run(widest, 1.0, sample)), LEAST_NOISE_PX)
         bound = float(np.clip(6 * noise, options.tightest_px, widest))
     X, point_score, error, views, cov_mm2, missing = run(bound, noise, slice(None))
     return Points3D(
@@ -129,16 +131,18 @@ def _on_device(device: str) -> Callable[..., tuple[NDArray[Any], ...]]:
     return partial(triangulate_many, device=device)
 
 
-def _noise_px(result: tuple[NDArray[np.float64], ...]) -> float:
-    """Estimate the standard deviation of a detection along one axis from the errors of points with redundant views.
+def _noise_px(rig: Rig, xy: NDArray[np.float64], result: tuple[NDArray[Any], ...]) -> float:
+    """Estimate the standard deviation of a detection along one axis from points (P, C, 2) with redundant views.
 
-    A mean of Rayleigh-distributed errors is 1.2533 sigma; a point fitted to n views leaves 2 n - 3 of 2 n degrees of
-    freedom. The median over points keeps outliers out.
+    The squared errors of a point fitted to n views are chi-squared with 2 n - 3 degrees of freedom, times the
+    variance. The median over points keeps outliers out; that of chi-squared is Wilson and Hilferty's.
     """
-    error, views = result[2], result[3]
+    X, views = result[0], result[3]
     n = views.sum(axis=1)
     redundant = n >= 3 if (n >= 3).any() else n >= 2
     if not redundant.any():
         return 0.0
-    n = n[redundant]
-    return float(np.median(error[redundant] / 1.2533 * np.sqrt(2 * n / (2 * n - 3))))
+    errors = np.moveaxis(project_rig(rig, X[redundant]), 0, 1) - xy[redundant]
+    squares = np.where(views[redundant], (errors**2).sum(axis=-1), 0).sum(axis=1)
+    freedom = 2 * n[redundant] - 3
+    return float(np.sqrt(np.median(squares / (freedom * (1 - 2 / (9 * freedom)) ** 3))))

@@ -21,9 +21,11 @@ from triskel.triangulate.kernel import (
     FEWEST_VIEWS_TO_STOP,
     FOUND,
     GOOD_ENOUGH,
+    MOST_FOR_TWO,
     MOST_HYPOTHESES,
     PARALLEL,
     SMALLEST_SINE2,
+    TIGHT_FOR_TWO,
 )
 from triskel.triangulate.refinement import DONE_M, MOST_STEPS, PRIOR_FREEDOM
 from triskel.triangulate.torch_lens import TorchCameras, project, world_rays
@@ -249,8 +251,10 @@ def _some_points(
     cov = covariances(normal_equations(cameras, views, X, bound), variance)
     certain = torch.diagonal(cov, dim1=-2, dim2=-1).to(torch.float64).sum(dim=-1) <= max_sigma_mm * max_sigma_mm
     missing[found] = torch.where(certain, int(FOUND), int(PARALLEL))
-    missing[found[number < least_views]] = int(DISAGREE)
-    good = certain & (number >= least_views)
+    seen_by, tight = views.seen.sum(dim=-1), (r * r).sum(dim=-1) <= TIGHT_FOR_TWO * noise_px * noise_px
+    agree = (number >= least_views) & ((number != 2) | (seen_by == 2) | ((seen_by <= MOST_FOR_TWO) & tight))
+    missing[found[~agree]] = int(DISAGREE)
+    good = certain & agree
     at = found[good]
 
     def spread_out(value: Tensor, fill: float) -> Tensor:

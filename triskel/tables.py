@@ -1,5 +1,7 @@
 """The session's tables: keypoints and frame sets as Parquet, written atomically, one row a thing."""
 
+import base64
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -190,9 +192,10 @@ def write_keypoints3d(motion: Motion3D, path: Path) -> None:
     columns += [*(points.cov_mm2[:, a, b] for a, b in OFF_DIAGONAL), motion.gap[f, n, j]]
     schema = _schema(KEYPOINTS_3D, motion.skeleton, motion.cameras, len(motion.time_s))
     times = ",".join(repr(float(t)) for t in motion.time_s)
-    schema = schema.with_metadata(
-        schema.metadata | {b"time_s": times.encode(), b"ids": ",".join(map(str, motion.ids)).encode()}
-    )
+    more = {b"time_s": times.encode(), b"ids": ",".join(map(str, motion.ids)).encode()}
+    # What is missing has no row to say why; all reasons together take a few bytes a frame set.
+    more[b"missing"] = base64.b64encode(zlib.compress(motion.points.missing.astype(np.uint8).tobytes()))
+    schema = schema.with_metadata(schema.metadata | more)
     write_table(_table(columns, schema), path)
 
 
@@ -225,6 +228,7 @@ def read_keypoints3d(path: Path) -> Motion3D:
         points.cov_mm2[f, n, j, i, i] = table[f"sigma_{axis}_mm"].to_numpy() ** 2
     for (a, b), name in zip(OFF_DIAGONAL, COVARIANCES, strict=True):
         points.cov_mm2[f, n, j, a, b] = points.cov_mm2[f, n, j, b, a] = table[name].to_numpy()
+    points = points._replace(missing=_reasons(metadata.get(b"missing"), points.missing, path))
     points.missing[f, n, j] = Missing.FOUND
     points.score[f, n, j] = table["score"].to_numpy()
     points.reproj_px[f, n, j] = table["reproj_px"].to_numpy()
@@ -235,6 +239,22 @@ def read_keypoints3d(path: Path) -> Motion3D:
     gap = np.zeros(shape, bool)
     gap[f, n, j] = table["gap"].to_numpy(zero_copy_only=False)
     return Motion3D(skeleton, cameras, time_s, ids, points, gap)
+
+
+def _reasons(packed: bytes | None, unknown: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+    """Return why points are missing, `unknown` where the file is of an earlier version and does not say."""
+    if packed is None:
+        return unknown
+    unpack = zlib.decompressobj()
+    try:
+        raw = unpack.decompress(base64.b64decode(packed, validate=True), unknown.size + 1)
+    except (ValueError, zlib.error) as error:
+        raise SessionError(f"{path}: its metadata has damaged reasons of what is missing ({error})") from error
+    codes = np.frombuffer(raw, np.uint8)
+    if codes.size != unknown.size or (codes > max(Missing)).any():
+        raise SessionError(f"{path}: its metadata has {codes.size} reasons of what is missing, expected {unknown.size}")
+    # A joint that has no row is missing, whatever is said of it.
+    return np.where(codes == Missing.FOUND, np.uint8(Missing.UNKNOWN), codes).reshape(unknown.shape)
 
 
 def write_frames(time_s: NDArray[np.float64], frames: dict[str, NDArray[np.int64]], path: Path) -> None:

@@ -43,6 +43,7 @@ def make_motion(F=5, ids=(0, 3), cameras=CAMERAS, skeleton=COCO_18):
     points.views[found] = rng.random((found.sum(), len(cameras))) < 0.6
     factor = rng.uniform(1, 3, (found.sum(), 3, 3))
     points.cov_mm2[found] = factor @ np.swapaxes(factor, 1, 2)
+    points.missing[:] = rng.integers(1, 8, shape)
     points.missing[found] = Missing.FOUND
     gap = found & (rng.random(shape) < 0.2)
     points.views[gap] = False
@@ -61,7 +62,7 @@ def assert_same_motion(back, motion):
         old, new = getattr(motion.points, name), getattr(back.points, name)
         np.testing.assert_allclose(new, old, rtol=1e-7, atol=0, err_msg=name)
     np.testing.assert_allclose(back.points.cov_mm2, motion.points.cov_mm2, rtol=1e-6, atol=0)
-    np.testing.assert_array_equal(back.points.missing == Missing.FOUND, motion.found)
+    np.testing.assert_array_equal(back.points.missing, motion.points.missing)
 
 
 def test_detections_return_as_they_were_to_single_precision(tmp_path):

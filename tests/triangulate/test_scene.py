@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -6,23 +8,59 @@ from triskel.projection import project
 from triskel.triangulate import triangulate_points
 
 
+def made(camera):
+    pose = Rigid(camera["R"], camera["t"])
+    return Camera(name=camera["name"], size_wh=camera["size"], K=camera["K"], dist=camera["dist"], cam_from_world=pose)
+
+
 @pytest.fixture(scope="module")
 def rig(scene):
-    return Rig(
-        tuple(
-            Camera(name=c["name"], size_wh=c["size"], K=c["K"], dist=c["dist"], cam_from_world=Rigid(c["R"], c["t"]))
-            for c in scene.make_rig()
-        )
-    )
+    return Rig(tuple(made(camera) for camera in scene.make_rig()))
 
 
 def test_the_benchmark_scene_is_reconstructed_as_well_as_reported(scene, rig):
-    """1 px noise, a fifth of the views missing, one in twenty 20 to 200 px off; measured 2.89 mm."""
+    """1 px noise, a fifth of the views missing, one in twenty 20 to 200 px off; measured 2.88, 5.31, 17.1 mm."""
     X = scene.make_motion()
-    xy, score, _ = scene.observe(scene.make_rig(), X)
+    xy, score, outlier = scene.observe(scene.make_rig(), X)
+    found = triangulate_points(rig, xy, score).X
+    result = scene.score(X, found)
+    assert result["mean_mm"] <= 2.90
+    assert result["p95_mm"] <= 5.5
+    assert result["max_mm"] <= 80
+    assert result["within10mm_pct"] >= 99.6
+    seen_thrice = (np.isfinite(xy[..., 0]) & ~outlier).sum(axis=0) >= 3
+    assert np.isfinite(found[seen_thrice, 0]).mean() >= 0.995
+
+
+@pytest.mark.parametrize("seed", range(3, 8))
+def test_other_noise_is_no_worse(scene, rig, seed):
+    X = scene.make_motion(400)
+    xy, score, _ = scene.observe(scene.make_rig(), X, seed=seed)
     result = scene.score(X, triangulate_points(rig, xy, score).X)
-    assert result["mean_mm"] <= 3.2
-    assert result["within10mm_pct"] >= 99.7
+    assert result["mean_mm"] <= 3.0
+    assert result["p95_mm"] <= 5.5
+    assert result["missing_pct"] <= 0.3
+
+
+@pytest.mark.slow
+def test_time_grows_linearly_with_the_cameras(scene):
+    """Processor seconds of all threads; the wall clock of a shared machine says little."""
+    seconds = {}
+    for n in (8, 16):
+        cameras = scene.make_rig(n)
+        X = scene.make_motion()
+        xy, score, _ = scene.observe(cameras, X)
+        many = Rig(tuple(made(camera) for camera in cameras))
+        triangulate_points(many, xy, score)
+        runs = []
+        for _ in range(5):
+            started = time.process_time()
+            triangulate_points(many, xy, score)
+            runs.append(time.process_time() - started)
+        seconds[n] = min(runs)
+    print(f"{seconds[8]:.2f} s for 8 cameras, {seconds[16]:.2f} s for 16")
+    assert seconds[8] <= 0.7  # on two cores, 0.35 s
+    assert seconds[16] <= 2.2 * seconds[8]
 
 
 def test_the_scene_projects_alike_here_and_in_opencv(scene, rig):

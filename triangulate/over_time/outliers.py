@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
-from triskel.triangulate.over_time.runs import median_step_s
+from triskel.triangulate.over_time.runs import BREAK, median_step_s
 from triskel.triangulate.over_time.small_median import small_median
 
 WINDOW_S = 0.10
@@ -86,10 +86,18 @@ def _reach(time_s: NDArray[np.float64], window_s: float) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def _on_line(
-    X: NDArray[np.float64], time_s: NDArray[np.float64], f: int, a: int, b: int, out: NDArray[np.float64]
+    X: NDArray[np.float64],
+    time_s: NDArray[np.float64],
+    longest_s: float,
+    f: int,
+    a: int,
+    b: int,
+    out: NDArray[np.float64],
 ) -> float:
     """Write where the line through samples a and b is at frame f; return what a bend does to it, s^2; -1 for none."""
     if a < 0 or b < 0 or a >= len(X) or b >= len(X) or not (np.isfinite(X[a, 0]) and np.isfinite(X[b, 0])):
+        return -1.0
+    if max(abs(time_s[f] - time_s[a]), abs(time_s[f] - time_s[b])) > longest_s:
         return -1.0
     share = (time_s[f] - time_s[a]) / (time_s[b] - time_s[a])
     for i in range(3):
@@ -99,7 +107,7 @@ def _on_line(
 
 @numba.njit(cache=True, nogil=True)
 def _guesses(
-    X: NDArray[np.float64], time_s: NDArray[np.float64], f: int, reach: int, out: NDArray[np.float64]
+    X: NDArray[np.float64], time_s: NDArray[np.float64], longest_s: float, f: int, reach: int, out: NDArray[np.float64]
 ) -> tuple[int, float]:
     """Fill in where the samples around frame f of a series (F, 3) have it; return how many guesses there are.
 
@@ -111,7 +119,7 @@ def _guesses(
         n, total = 0, 0.0
         for before in range(1, reach + 1):
             for after in range(max(1, before - uneven), min(reach, before + uneven) + 1):
-                bend = _on_line(X, time_s, f, f - before, f + after, out[n])
+                bend = _on_line(X, time_s, longest_s, f, f - before, f + after, out[n])
                 if bend >= 0.0:
                     n += 1
                     total += bend
@@ -120,7 +128,7 @@ def _guesses(
     n, total = 0, 0.0
     for way in (-1, 1):
         for near, far in ((1, 2), (1, 3), (2, 3)):
-            bend = _on_line(X, time_s, f, f + way * near, f + way * far, out[n])
+            bend = _on_line(X, time_s, longest_s, f, f + way * near, f + way * far, out[n])
             if bend >= 0.0:
                 n += 1
                 total += bend
@@ -135,12 +143,14 @@ def _paths(
     F, S = X.shape[:2]
     path, distance, bend = X.copy(), np.full((F, S), np.nan), np.zeros((F, S))
     guesses, column = np.empty((reach * reach + 6, 3)), np.empty(reach * reach + 6)
+    # A break of the recording is not bridged.
+    longest_s = BREAK * reach * np.median(np.diff(time_s)) if F > 1 else 0.0
     for s in range(S):
         one = X[:, s].copy()
         for f in range(F):
             if not np.isfinite(one[f, 0]):
                 continue
-            n, bend[f, s] = _guesses(one, time_s, f, reach, guesses)
+            n, bend[f, s] = _guesses(one, time_s, longest_s, f, reach, guesses)
             if n < FEWEST_GUESSES:
                 continue
             square = 0.0

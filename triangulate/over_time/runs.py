@@ -58,7 +58,7 @@ def even_times(
     return np.asarray(CubicSpline(even, there, axis=0)(time_s))
 
 
-def white_gain(low_pass: Callable[[NDArray[np.float64]], NDArray[np.float64]], length: int = 400) -> float:
+def white_gain(low_pass: Callable[[NDArray[np.float64]], NDArray[np.float64]], length: int) -> float:
     """Return the share of white noise's variance that a linear filter leaves."""
     impulse = np.zeros((length, 1))
     impulse[length // 2] = 1.0

@@ -133,18 +133,20 @@ def _heading(one: Track, time_s: NDArray[np.float64], ahead_s: float) -> NDArray
     return np.asarray(one[last].centre + velocity * min(ahead_s, HEADING_S))
 
 
-def without_ghosts(tracks: list[Track], frames: int, *, least_share: float) -> list[Track]:
+def without_ghosts(tracks: list[Track], time_s: NDArray[np.float64], *, least_seen_s: float) -> list[Track]:
     """Return the tracks of those who are there, best supported first: seen more often than by chance.
 
     Args:
         tracks: all of them.
-        frames: F; of very few frame sets nobody needs to be in many.
-        least_share: least number of sightings, as a share of that of the best supported track.
+        time_s: (F,) s; of very few frame sets nobody needs to be in many.
+        least_seen_s: least time for which a person is seen, s: sightings times the usual time between frame sets.
     """
     tracks = sorted(tracks, key=_support, reverse=True)
     if not tracks:
         return []
-    fewest = max(min(CONFIRMED, frames), least_share * len(tracks[0]))
+    frames, step_s = len(time_s), float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
+    wanted = least_seen_s / step_s if step_s > 0 else 0.0
+    fewest = max(min(CONFIRMED, frames), min(wanted, frames / 2))
     return [one for one in tracks if len(one) >= fewest]
 
 

@@ -82,9 +82,7 @@ def report_triangulation(
     for doubt in doubts:
         log.warning("%s", doubt)
     seconds = {run.stage: run.seconds for run in session.info.runs}
-    summary = summarise(
-        people.motion, rig, observed=people.observed, stage_seconds=seconds, warnings=[*told, *doubts]
-    )
+    summary = summarise(people.motion, rig, observed=people.observed, stage_seconds=seconds, warnings=[*told, *doubts])
     folder = session.path / REPORT_FOLDER
     with atomic_folder(folder) as temporary:
         write_text(temporary / REPORT_JSON, json.dumps(quality_json(quality), indent=1, allow_nan=False) + "\n")

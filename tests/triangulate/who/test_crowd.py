@@ -13,7 +13,7 @@ from triskel.exchange import read_openpose_json
 from triskel.samples import is_installed, sample_folder
 from triskel.skeleton import BODY_25, BODY_25B
 from triskel.triangulate import PeopleOptions, triangulate_people
-from triskel.triangulate.who.find_people import find_people
+from triskel.triangulate.who.whole_session import find_people
 
 CROWD = runpy.run_path(str(Path(__file__).with_name("crowd.py")))  # tests are not a package
 make_crowd, score_people, observe_people = (CROWD[name] for name in ("make_crowd", "score_people", "observe_people"))
@@ -21,10 +21,10 @@ BOUND_PX = 75.0
 DETECTIONS = Path(__file__).resolve().parents[4] / "shared/data/rigs/pose2sim_openpose_json"
 
 
-def follow(rig, keypoints, time_s, *, least_views=None, least_share=0.2):
+def follow(rig, keypoints, time_s, *, least_views=None, least_seen_s=0.25):
     """Return the tracks, and their joints (F, M, J, 3)."""
     least_views = least_views or max(2, min(3, len(rig) - 1))
-    tracks = find_people(rig, keypoints, time_s, bound_px=BOUND_PX, least_views=least_views, least_share=least_share)
+    tracks = find_people(rig, keypoints, time_s, bound_px=BOUND_PX, least_views=least_views, least_seen_s=least_seen_s)
     X = np.full((len(time_s), len(tracks), keypoints.shape[3], 3), np.nan)
     for n, one in enumerate(tracks):
         for f, sighting in one.items():

@@ -6,6 +6,7 @@ from triskel.triangulate.who.identities import LONGEST_BREAK_S, look_back, stitc
 from triskel.triangulate.who.tracking import PeopleTracker, RigRays, Sighting
 
 J, DT = 12, 0.1
+SECONDS = np.arange(60) * DT
 BODY = np.random.default_rng(0).uniform([-0.3, -0.2, -0.8], [0.3, 0.2, 0.8], (J, 3))
 
 
@@ -48,16 +49,16 @@ def test_of_two_who_could_go_on_the_nearer_in_total_does():
 
 def test_ghosts_are_those_seen_too_seldom():
     person, short, twice = walk(range(40), 0.0), walk(range(10), 3.0), walk(range(2), -3.0)
-    kept = [len(one) for one in without_ghosts([twice, short, person], 60, least_share=0.0)]
+    kept = [len(one) for one in without_ghosts([twice, short, person], SECONDS, least_seen_s=0.0)]
     assert kept == [40, 10]
-    assert [len(one) for one in without_ghosts([short, person], 60, least_share=0.3)] == [40]
-    assert len(without_ghosts([walk(range(1), 0.0)], 1, least_share=0.2)) == 1
-    assert without_ghosts([], 60, least_share=0.2) == []
+    assert [len(one) for one in without_ghosts([short, person], SECONDS, least_seen_s=1.2)] == [40]
+    assert len(without_ghosts([walk(range(1), 0.0)], np.zeros(1), least_seen_s=0.2)) == 1
+    assert without_ghosts([], SECONDS, least_seen_s=0.2) == []
 
 
 def test_the_best_supported_person_comes_first():
     weak, strong = walk(range(20), 0.0), walk(range(15), 3.0, support=2.0)
-    assert [len(one) for one in without_ghosts([weak, strong], 60, least_share=0.2)] == [15, 20]
+    assert [len(one) for one in without_ghosts([weak, strong], SECONDS, least_seen_s=0.2)] == [15, 20]
 
 
 def test_looking_back_finds_what_two_cameras_saw_before_the_third(ring):

@@ -48,6 +48,6 @@ class Butterworth:
             # Runs of one rate share it.
             key = round(corner, 4)
             if key not in gains:
-                gains[key] = white_gain(twice)
+                gains[key] = white_gain(twice, max(400, 4 * pad + 2))
             cov[a:b, series] *= gains[key]
         return Filtered(out, cov)

@@ -109,7 +109,8 @@ def _update(
             speed[s] = 0.0
         elif dt > 0.0:
             step(place[s], speed[s], X[s], dt, least_hz, speed_factor)
-        seen_s[s] = time_s
+        # What comes late, or twice, tells nothing new and does not turn the clock back.
+        seen_s[s] = max(seen_s[s], time_s)
         out[s] = place[s]
 
 

@@ -15,7 +15,7 @@ def find_people(
     *,
     bound_px: float,
     least_views: int,
-    least_share: float,
+    least_seen_s: float,
 ) -> list[Track]:
     """Find the people whom enough cameras agree on, and follow each over time.
 
@@ -29,7 +29,7 @@ def find_people(
         time_s: (F,) time of each frame set, s, ascending.
         bound_px: reprojection error in the largest image beyond which a joint does not agree, px.
         least_views: fewest cameras that must see a person for the first time; a known one is followed with two.
-        least_share: a person has at least this share of the frame sets that the best supported one has.
+        least_seen_s: a person is seen for at least this time in all, s.
 
     Returns:
         One track a person, best supported first. No detection is in two of them.
@@ -43,7 +43,7 @@ def find_people(
         for person in tracker.update(people, float(time_s[f])):
             by_id.setdefault(person.id, {})[f] = person.sighting
     singles = [one for number, one in by_id.items() if number not in tracker.doubles]
-    tracks = without_ghosts(singles, len(bodies), least_share=0.0)
+    tracks = without_ghosts(singles, time_s, least_seen_s=0.0)
     look_back(tracker.view, bodies, time_s, tracks)
-    tracks = without_ghosts(stitch(tracks, time_s), len(bodies), least_share=least_share)
+    tracks = without_ghosts(stitch(tracks, time_s), time_s, least_seen_s=least_seen_s)
     return [{int(looked_at[f]): sighting for f, sighting in one.items()} for one in tracks]
