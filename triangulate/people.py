@@ -37,6 +37,14 @@ class PeopleOptions:
     points: TriangulateOptions = field(default_factory=TriangulateOptions)
     over_time: OverTimeOptions = field(default_factory=OverTimeOptions)
 
+    def __post_init__(self) -> None:
+        if self.most_people is not None and self.most_people < 1:
+            raise ValueError(f"most_people is 1 or more, or None for all, got {self.most_people}")
+        if not 0 < self.association_px < float("inf"):
+            raise ValueError(f"association_px is positive, got {self.association_px}")
+        if not 0 <= self.least_seen_s < float("inf"):
+            raise ValueError(f"least_seen_s is 0 or more seconds, got {self.least_seen_s}")
+
 
 class People3D(NamedTuple):
     """People in 3D, and what they were made from.
@@ -84,7 +92,7 @@ def triangulate_people(
 
     Raises:
         ConfigError: the rig lacks a camera.
-        InputError: there are fewer than two cameras, or times and frames differ in number.
+        InputError: there are fewer than two cameras, times and frames differ in number, or times do not rise.
     """
     options = options or PeopleOptions()
     time_s = np.asarray(time_s, dtype=np.float64)
@@ -92,6 +100,8 @@ def triangulate_people(
         raise InputError(f"3D needs at least two cameras, got {', '.join(detections.cameras) or 'none'}")
     if len(time_s) != len(detections.keypoints):
         raise InputError(f"there are {len(detections.keypoints)} frame sets but {len(time_s)} times")
+    if not np.isfinite(time_s).all() or not (np.diff(time_s) > 0).all():
+        raise InputError("the times of the frame sets are finite and rise from one to the next")
     rig = rig.select(list(detections.cameras))
     tracks = _tracks(rig, detections, time_s, options)
     observed = _observed(detections, tracks)

@@ -52,6 +52,10 @@ class TriangulateOptions:
     def __post_init__(self) -> None:
         if self.least_views < 2:
             raise ValueError(f"least_views is at least 2, got {self.least_views}")
+        if not 0 <= self.least_score <= 1:
+            raise ValueError(f"least_score is 0 to 1, got {self.least_score}")
+        if not 0 < self.tightest_px <= self.widest_px:
+            raise ValueError(f"tightest_px is positive and at most widest_px, got {self.tightest_px}, {self.widest_px}")
         if self.max_reproj_px is not None and not self.max_reproj_px > 0:
             raise ValueError(f"max_reproj_px is positive, got {self.max_reproj_px}")
         if not self.max_sigma_mm > 0:
@@ -91,7 +95,9 @@ def triangulate_points(
     shape = xy.shape[1:-1]
     points = np.ascontiguousarray(np.moveaxis(xy.reshape(len(rig), -1, 2), 0, 1))
     weights = np.moveaxis(weights.reshape(len(rig), -1), 0, 1)
-    weights = np.ascontiguousarray(np.where(weights >= options.least_score, weights, 0.0))
+    # Some networks give a little more than 1; what is no number says nothing.
+    weights = np.where(np.isfinite(weights) & (weights >= options.least_score), np.minimum(weights, 1.0), 0.0)
+    weights = np.ascontiguousarray(weights)
     cameras = np.stack([pack(camera) for camera in rig])
     origins = np.stack([camera.centre for camera in rig])
 

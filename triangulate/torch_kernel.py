@@ -273,6 +273,20 @@ def _some_points(
     )
 
 
+def device_of(name: str) -> torch.device:
+    """Return a device that can do this work.
+
+    Raises:
+        InputError: there is none of that name here, or it has no float64.
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, dtype=torch.float64, device=device).isfinite().all().item()
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        raise InputError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}; take cpu") from error
+    return device
+
+
 def triangulate_many(
     cameras: NDArray[np.float64],
     origins: NDArray[np.float64],
@@ -312,12 +326,8 @@ def triangulate_many(
         InputError: the device cannot be used here.
     """
     N, C = score.shape
-    try:
-        on = torch.device(device)
-        rig = TorchCameras.of(cameras, origins, on)
-        torch.zeros(1, dtype=torch.float64, device=on).isfinite().all().item()
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
-        raise InputError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    on = device_of(device)
+    rig = TorchCameras.of(cameras, origins, on)
     size = max(1, CHUNK_BYTES.get(on.type, CHUNK_BYTES["cpu"]) // (8 * ARRAYS_ALIVE * max(C, 1)))
     chunks = []
     with torch.inference_mode():

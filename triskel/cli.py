@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import sys
+import threading
 from importlib import metadata
 from typing import Annotated
 
@@ -60,6 +62,9 @@ def options(
 def main() -> None:
     """Run the command line: status 0, 1 if the job failed, 2 for bad usage or input; errors are one line on stderr."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it cannot read is said in one line of ours
+    if threading.current_thread() is threading.main_thread():
+        # So that a stop from outside, too, takes away what is half written.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     logger = logging.getLogger("triskel")
     logger.addHandler(WarningLines())
     logger.propagate = False

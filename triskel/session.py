@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from triskel import tables
 from triskel.camera import Rig
 from triskel.errors import SessionError
-from triskel.files import write_text
+from triskel.files import atomic_path, write_text
 from triskel.motion import Detections2D, Motion3D
 from triskel.rig_file import load_native_rig, save_rig
 from triskel.schema import first_problem
@@ -33,6 +33,7 @@ from triskel.schema import first_problem
 SESSION_FILE, RIG_FILE, FRAMES_FILE = "session.yaml", "rig.yaml", "frames.parquet"
 KEYPOINTS_2D_FILE, KEYPOINTS_3D_FILE, VIDEOS = "keypoints2d.parquet", "keypoints3d.parquet", "videos"
 KEYPOINTS_3D_RAW_FILE = "keypoints3d_raw.parquet"
+SESSION_FILES = (SESSION_FILE, RIG_FILE, FRAMES_FILE, KEYPOINTS_2D_FILE, KEYPOINTS_3D_FILE, KEYPOINTS_3D_RAW_FILE)
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Camera names become file names, so they are kept to what every file system takes."""
@@ -209,8 +210,13 @@ class Session:
 
     def save_motion(self, motion: Motion3D, *, raw: Motion3D | None = None) -> None:
         """Write the people in 3D; `raw` is what they were before anything was done over time, `motion` if None."""
-        tables.write_keypoints3d(motion if raw is None else raw, self.path / KEYPOINTS_3D_RAW_FILE)
-        tables.write_keypoints3d(motion, self.path / KEYPOINTS_3D_FILE)
+        # Both are complete before either takes its place, so that they always belong together.
+        with (
+            atomic_path(self.path / KEYPOINTS_3D_FILE) as final,
+            atomic_path(self.path / KEYPOINTS_3D_RAW_FILE) as first,
+        ):
+            tables.write_keypoints3d(motion if raw is None else raw, first)
+            tables.write_keypoints3d(motion, final)
 
     def with_run(self, stage: str, seconds: float, settings: Mapping[str, Setting]) -> Self:
         """Note in `session.yaml` that a stage ran, in place of its earlier run, and return the session as it is now."""

@@ -176,6 +176,10 @@ def read_keypoints2d(path: Path) -> Detections2D:
     _check_rows(table, path, set=sets, person=MOST_PEOPLE)
     f, n = (table[column].to_numpy() for column in ("set", "person"))
     c, j = _codes(table["camera"], cameras, path), _joints(table, skeleton, path)
+    for name in ("x_px", "y_px", "score"):
+        values = table[name].to_numpy()
+        if not np.isfinite(values).all() or (name == "score" and len(values) and values.min() < 0):
+            raise SessionError(f"{path}: column {name} has values that are no {name}; rerun the stage that writes it")
     keypoints = np.full((sets, len(cameras), int(n.max(initial=-1)) + 1, len(skeleton), 3), np.nan)
     keypoints[..., 2] = 0
     keypoints[f, c, n, j] = np.stack([table[column].to_numpy() for column in ("x_px", "y_px", "score")], axis=-1)
@@ -218,6 +222,13 @@ def read_keypoints3d(path: Path) -> Motion3D:
         raise SessionError(f"{path}: column person names people that are not among the ids {ids.tolist()}")
     if len(time_s) != sets:
         raise SessionError(f"{path}: its metadata has {len(time_s)} times for {sets} frame sets")
+    _check_times(time_s, path)
+    if len(ids) > MOST_PEOPLE or len(set(ids.tolist())) != len(ids):
+        raise SessionError(f"{path}: its metadata has {len(ids)} ids, expected at most {MOST_PEOPLE} different ones")
+    for name in ("x_m", "y_m", "z_m", "score"):
+        values = table[name].to_numpy()
+        if not np.isfinite(values).all() or (name == "score" and len(values) and not 0 <= values.min() <= values.max()):
+            raise SessionError(f"{path}: column {name} has values that are no {name}; rerun the stage that writes it")
     f, j = table["set"].to_numpy(), _joints(table, skeleton, path)
     order = np.argsort(ids)
     n = order[np.searchsorted(ids, table["person"].to_numpy(), sorter=order)]
@@ -272,7 +283,19 @@ def read_frames(path: Path, cameras: list[str]) -> tuple[NDArray[np.float64], ND
     """
     table = read_table(path, pa.schema([("time_s", pa.float64()), *((name, pa.int64()) for name in cameras)]))
     index = [table[name].fill_null(-1).to_numpy() for name in cameras]
-    return table["time_s"].to_numpy(), np.stack(index, axis=-1)
+    time_s = table["time_s"].to_numpy()
+    _check_times(time_s, path)
+    return time_s, np.stack(index, axis=-1)
+
+
+def _check_times(time_s: NDArray[np.float64], path: Path) -> None:
+    """Refuse times that no recording has.
+
+    Raises:
+        SessionError: they are not finite, or do not rise.
+    """
+    if not np.isfinite(time_s).all() or not (np.diff(time_s) > 0).all():
+        raise SessionError(f"{path}: its times are not finite numbers that rise; make it again")
 
 
 def _views(views: NDArray[np.bool_], cameras: tuple[str, ...]) -> pa.ListArray:

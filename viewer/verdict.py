@@ -16,7 +16,7 @@ OFFSET_SHARE = 0.5
 """If so much of the typical error is an offset that all joints of a camera share, it is not the detections' but the
 calibration's."""
 
-LATE_FRAMES, LATE_SIGMAS = 0.5, 4.0
+LATE_FRAMES, LATEST_FRAMES, LATE_SIGMAS = 0.5, 5.0, 4.0
 """A camera that is late by more than half a frame could have been given a better one; by fewer standard errors than
 this, it may as well not be late."""
 
@@ -65,7 +65,9 @@ def disagrees(camera: CameraQuality, quality: Quality) -> bool:
 
 def is_late(camera: CameraQuality) -> bool:
     """Say whether a camera's pictures were taken at other times than those of the others, by more than half a frame."""
-    return abs(camera.lag_frames) > LATE_FRAMES and abs(camera.lag_ms) > LATE_SIGMAS * camera.lag_sigma_ms
+    return (
+        LATE_FRAMES < abs(camera.lag_frames) < LATEST_FRAMES and abs(camera.lag_ms) > LATE_SIGMAS * camera.lag_sigma_ms
+    )
 
 
 def is_miscalibrated(quality: Quality) -> bool:

@@ -201,7 +201,7 @@ def _most_probable(
     start = np.where(found[..., None], seen, 0)
     prior = np.where(found[..., None, None], 1e-6 * cov_mm2, 1e-6 * np.eye(3)) + 1e-12 * np.eye(3)
     precision = np.linalg.inv(prior)
-    cov, X, rows = prior, start, np.arange(L)
+    used, cov, X, rows = prior, prior, start, np.arange(L)
     for _ in range(STEPS):
         between = X[:, limbs[:, 0]] - X[:, limbs[:, 1]]
         now = np.maximum(np.linalg.norm(between, axis=-1), 1e-6)
@@ -217,7 +217,8 @@ def _most_probable(
         X = start + (spread.swapaxes(1, 2) @ force).reshape(M, J, 3)
         moved = X - start
         unlikely = np.einsum("mjx,mjxy,mjy->mj", moved, precision, moved)
-        cov = prior * np.maximum((unlikely + FREEDOM) / (FREEDOM + 3), 1)[..., None, None]
+        used, cov = cov, prior * np.maximum((unlikely + FREEDOM) / (FREEDOM + 3), 1)[..., None, None]
     learnt = np.linalg.solve(inner, spread).reshape(M, L, J, 3)
-    rest = cov - np.einsum("mljx,mljy->mjxy", spread.reshape(M, L, J, 3), learnt, optimize=True)
+    # Of the covariances that the last step was made with: another's could leave less than nothing.
+    rest = used - np.einsum("mljx,mljy->mjxy", spread.reshape(M, L, J, 3), learnt, optimize=True)
     return np.where(found[..., None], X, seen), np.where(found[..., None, None], 1e6 * rest, np.nan)

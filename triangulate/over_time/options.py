@@ -5,6 +5,14 @@ from dataclasses import dataclass
 from triskel.errors import ConfigError
 from triskel.triangulate.over_time.filters import FILTERS
 
+LIMITS = {
+    "cutoff_hz": (0.01, 1000),
+    "window_s": (1e-4, 60),
+    "outlier_sigmas": (0.1, 1e6),
+    "outlier_least_m": (1e-6, 10),
+}
+"""What the options may say: beyond, nothing is left of a movement, or nothing is done to it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OverTimeOptions:
@@ -40,10 +48,10 @@ class OverTimeOptions:
             raise ConfigError(f"filter is one of {', '.join(FILTERS)}, none; got {self.filter!r}")
         if not 0 <= self.longest_gap_s < float("inf"):
             raise ConfigError(f"longest_gap_s is 0 or more seconds, got {self.longest_gap_s}")
-        for name in ("cutoff_hz", "window_s", "outlier_sigmas", "outlier_least_m"):
+        for name, (least, most) in LIMITS.items():
             value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ConfigError(f"{name} is positive, got {value}")
+            if value is not None and not least <= value <= most:
+                raise ConfigError(f"{name} is {least:g} to {most:g}, got {value}")
         for name in ("cutoff_hz", "window_s"):
             if getattr(self, name) is not None and self.filter != "none" and not hasattr(FILTERS[self.filter], name):
                 fitting = ", ".join(method for method, kind in FILTERS.items() if hasattr(kind, name))

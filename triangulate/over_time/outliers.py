@@ -9,8 +9,9 @@ from triskel.triangulate.over_time.runs import BREAK, median_step_s
 from triskel.triangulate.over_time.small_median import small_median
 
 WINDOW_S = 0.10
-FEWEST_FRAMES = 3
-"""The path is known from this time before and after, and from so many frames at least."""
+FEWEST_FRAMES, MOST_FRAMES = 3, 40
+"""The path is known from this time before and after, and from so many frames at least; more than the most of the
+fastest cameras would take long and say no more."""
 
 FEWEST_GUESSES = 3
 HIGHEST_M_S2 = 100.0
@@ -81,7 +82,7 @@ def outliers(
 def _reach(time_s: NDArray[np.float64], window_s: float) -> int:
     """Return how many frames before and after a sample are within the window."""
     step = median_step_s(time_s)
-    return max(FEWEST_FRAMES, round(window_s / step)) if step > 0 else FEWEST_FRAMES
+    return min(max(FEWEST_FRAMES, round(window_s / step)), MOST_FRAMES) if step > 0 else FEWEST_FRAMES
 
 
 @numba.njit(cache=True, nogil=True)

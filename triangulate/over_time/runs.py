@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import CubicSpline, PchipInterpolator
 
 BREAK = 1.6
 """A step in time longer than this many usual ones is a gap too: frame sets are missing, not only samples."""
@@ -39,6 +39,9 @@ def runs(X: NDArray[np.float64], time_s: NDArray[np.float64]) -> Iterator[tuple[
         yield a, b, np.array(series, dtype=np.intp)
 
 
+CLOSE = 0.3
+"""Samples nearer than this share of the usual step nearly coincide."""
+
 EVEN = 0.02
 """Steps that differ by no more than this share of the usual one are taken as equal."""
 
@@ -54,8 +57,10 @@ def even_times(
     if np.ptp(steps) <= EVEN * np.median(steps):
         return low_pass(X)
     even = np.linspace(time_s[0], time_s[-1], len(time_s))
-    there = low_pass(np.asarray(CubicSpline(time_s, X, axis=0)(even)))
-    return np.asarray(CubicSpline(even, there, axis=0)(time_s))
+    # Through two samples that nearly coincide a spline swings far out; a monotone curve cannot.
+    there = CubicSpline if steps.min() > CLOSE * np.median(steps) else PchipInterpolator
+    filtered = low_pass(np.asarray(there(time_s, X, axis=0)(even)))
+    return np.asarray(CubicSpline(even, filtered, axis=0)(time_s))
 
 
 def white_gain(low_pass: Callable[[NDArray[np.float64]], NDArray[np.float64]], length: int) -> float:

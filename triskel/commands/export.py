@@ -39,9 +39,7 @@ def export(
     parts: Annotated[
         str | None, typer.Option(help="Some of body,hands,face; by default the body and whatever was found.")
     ] = None,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="Before repair, filters and filled gaps: what was measured.")
-    ] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Before filters, filled gaps and fixed limbs.")] = False,
 ) -> None:
     """Write a session's results for other software."""
     from triskel import Session
@@ -51,14 +49,30 @@ def export(
 
     options = export_options(units=units, y_up=y_up, people=people, parts=parts)
     opened = Session.open(session)
+    _spare_the_session(opened.path, out)
     motion = opened.raw_motion() if raw else opened.motion()
-    detections = opened.detections() if (opened.path / KEYPOINTS_2D_FILE).exists() else None
-    rig = opened.rig().select(opened.cameras) if (opened.path / RIG_FILE).exists() else None
+    detections = rig = None
+    if format_ in ("openpose", "npz"):  # the others hold nothing of them
+        detections = opened.detections() if (opened.path / KEYPOINTS_2D_FILE).exists() else None
+        rig = opened.rig().select(opened.cameras) if (opened.path / RIG_FILE).exists() else None
     write(motion, detections, format=format_, out=out, rig=rig, options=options)
     empty = left_out(motion, options) if EXPORTERS[format_].drops_empty else ()
     if empty:
         say(f"never found, so left out: {', '.join(part.replace('_', ' ') for part in empty)}")
     say(str(out))
+
+
+def _spare_the_session(session: Path, out: Path) -> None:
+    """Refuse to put an export where the session has files of its own, which nothing could bring back.
+
+    Raises:
+        InputError: `out` is such a place.
+    """
+    from triskel.session import SESSION_FILES, VIDEOS
+
+    place, home = out.resolve(), session.resolve()
+    if place in (home, *(home / name for name in SESSION_FILES)) or home / VIDEOS in (place, *place.parents):
+        raise InputError(f"{out}: belongs to the session itself; choose another name with --out")
 
 
 def export_options(*, units: str | None, y_up: bool | None, people: str | None, parts: str | None) -> "ExportOptions":

@@ -98,6 +98,10 @@ def triangulation(
     defaults = OverTimeOptions()
     if filter_ is not None and filter_ not in (*FILTERS, "none"):
         raise InputError(f"--filter is {', '.join(FILTERS)} or none, got {filter_!r}")
+    if triangulate_on != "cpu":
+        from triskel.triangulate.torch_kernel import device_of
+
+        device_of(triangulate_on)  # before anything is written
     over_time = OverTimeOptions(
         filter=defaults.filter if filter_ is None else filter_,
         cutoff_hz=cutoff_hz,

@@ -37,9 +37,9 @@ def write_csv_wide(path: str | Path, motion: Motion3D, *, options: ExportOptions
     known = ("gap", "n_views", "reproj_px", *(f"sigma_{axis}_mm" for axis in "xyz"))
     quality = np.concatenate(
         [np.stack([chosen.gap, points.n_views, points.reproj_px], axis=-1), points.sigma_mm], axis=-1
-    ).reshape(F, -1)
+    ).reshape(F, len(who) * len(known))
     columns = {"frame": pa.array(np.arange(F)), "time_s": pa.array(chosen.time_s)}
-    columns |= _columns(places, points.X.reshape(F, -1))
+    columns |= _columns(places, points.X.reshape(F, len(places)))
     columns |= _columns([f"{one}_{what}" for one in who for what in known], quality)
     _write(Path(path), pa.table(columns))
 

@@ -46,6 +46,8 @@ def import_detections(
     started = time.perf_counter()
     if (path / SESSION_FILE).exists() or (path / VIDEOS).is_dir():
         session = open_or_adopt(path)
+        if fps is not None and fps != session.info.fps:
+            raise InputError(f"{path}: is a session of {session.info.fps:g} frames/s already; leave --fps out")
         detections = read_openpose_json(folder, session.cameras, skeleton=skeleton)
         numbers = np.asarray(openpose_frames(folder, session.cameras))
         sets = len(session.frames()[0])

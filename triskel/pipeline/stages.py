@@ -21,7 +21,16 @@ from triskel.keypoints import People2D
 from triskel.motion import Detections2D
 from triskel.pipeline.frames import ALL_FRAMES, FrameRange
 from triskel.progress import Progress, silent
-from triskel.session import FRAMES_FILE, SESSION_FILE, VIDEOS, CameraEntry, Session, SessionInfo, Setting
+from triskel.session import (
+    FRAMES_FILE,
+    KEYPOINTS_2D_FILE,
+    SESSION_FILE,
+    VIDEOS,
+    CameraEntry,
+    Session,
+    SessionInfo,
+    Setting,
+)
 
 if TYPE_CHECKING:
     from triskel.detect2d import DetectOptions, WholeBodyDetector, WholeBodyOptions
@@ -119,11 +128,16 @@ def fit_rig(rig: Rig, videos: dict[str, Path]) -> Rig:
 
 def use_rig(session: Session, rig: Rig | None) -> Rig:
     """Return the session's rig: the given one, adapted and saved with the session, or the one it has."""
+    fitting = _rig_for(session, rig)
+    if rig is not None:
+        session.save_rig(fitting)
+    return fitting
+
+
+def _rig_for(session: Session, rig: Rig | None) -> Rig:
     if rig is None:
         return session.rig().select(session.cameras)
-    rig = fit_rig(rig, session.video_paths()) if session.has_videos else rig.select(session.cameras)
-    session.save_rig(rig)
-    return rig
+    return fit_rig(rig, session.video_paths()) if session.has_videos else rig.select(session.cameras)
 
 
 def open_or_adopt(path: str | Path) -> Session:
@@ -231,14 +245,21 @@ def triangulate(
 
     options = options or PeopleOptions()
     detections = session.detections()
-    rig = use_rig(session, rig)
+    given, rig = rig, _rig_for(session, rig)
     time_s = session.frames()[0] if (session.path / FRAMES_FILE).exists() else _times(session, detections)
     started = time.perf_counter()
+    if len(time_s) != len(detections.keypoints):
+        raise SessionError(
+            f"{session.path}: {FRAMES_FILE} has {len(time_s)} frame sets but {KEYPOINTS_2D_FILE} "
+            f"{len(detections.keypoints)}; detect again"
+        )
     looked_at = _looked_at(session, len(time_s))
     seen = replace(detections, keypoints=detections.keypoints[looked_at])
     people = triangulate_people(rig, seen, time_s[looked_at], options=options)
     if len(looked_at) < len(time_s):
         people = people.spread(looked_at, time_s)
+    if given is not None:
+        session.save_rig(rig)
     session.save_motion(people.motion, raw=people.raw)
     progress("triangulate", len(time_s), len(time_s))
     settings: dict[str, Setting] = {
