@@ -1,6 +1,10 @@
 """What a user types: exit statuses, one-line errors, nothing half-written."""
 
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import av
 import numpy as np
@@ -238,3 +242,68 @@ def test_a_rig_goes_through_every_format_and_back(run, saved, rig):
     status, out, _ = run("rig", "show", saved / "rig.toml")
     assert status == 0
     assert all(name in out for name in rig.names)
+
+
+@pytest.fixture
+def session(run, saved):
+    arguments = ("--rig", saved / "rig.yaml", "--detections", saved / "json", "--fps", "50", "--skeleton", "body_25")
+    assert run("triangulate", saved / "new", *arguments)[0] == 0
+    return saved / "new"
+
+
+@pytest.mark.parametrize("name", ["keypoints3d.parquet", "keypoints2d.parquet", "session.yaml", "."])
+def test_an_export_does_not_go_over_the_session_s_own_files(run, session, name):
+    before = {path.name: path.read_bytes() for path in session.iterdir() if path.is_file()}
+    for format_ in ("parquet", "openpose"):
+        status, _, err = run("export", session, "--format", format_, "--out", session / name)
+        assert (status, "--out" in one_line(err)) == (2, True)
+    assert {path.name: path.read_bytes() for path in session.iterdir() if path.is_file()} == before
+
+
+def test_a_triangulation_that_cannot_be_done_changes_nothing(run, session, saved, rig):
+    before = {path.name: path.read_bytes() for path in session.iterdir() if path.is_file()}
+    save_rig(rig, saved / "other.yaml")
+    arguments = ("--rig", saved / "other.yaml", "--detections", saved / "json", "--triangulate-on", "abacus")
+    status, _, err = run("triangulate", session, *arguments)
+    assert (status, "abacus" in one_line(err)) == (2, True)
+    status, _, err = run("triangulate", session, "--detections", saved / "json", "--fps", "60")
+    assert (status, "50 frames/s" in one_line(err)) == (2, True)
+    assert {path.name: path.read_bytes() for path in session.iterdir() if path.is_file()} == before
+
+
+def test_frames_and_detections_of_different_length_are_told_before_anything_is_lost(run, session):
+    before = (session / "keypoints3d.parquet").read_bytes()
+    frames = session / "frames.parquet"
+    pq.write_table(pq.read_table(frames).slice(0, 5), frames)
+    status, _, err = run("triangulate", session)
+    assert (status, "5 frame sets but keypoints2d.parquet 12" in one_line(err)) == (2, True)
+    assert (session / "keypoints3d.parquet").read_bytes() == before
+
+
+def test_why_a_joint_is_missing_survives_the_session_and_its_export(run, session, saved):
+    detections = Session.open(session).detections()
+    detections.keypoints[4:8, 1:, :, BODY_25.index("RWrist")] = np.nan, np.nan, 0
+    Session.open(session).save_detections(detections)
+    assert run("triangulate", session, "--longest-gap", "0")[0] == 0
+    assert run("export", session, "--format", "csv-tidy", "--out", saved / "tidy.csv")[0] == 0
+    rows = [line for line in (saved / "tidy.csv").read_text().splitlines() if "RWrist" in line]
+    assert sum("few_views" in row for row in rows) == 4
+
+
+@pytest.mark.parametrize("option", [("--cutoff-hz", "1e300"), ("--window-s", "1e9"), ("--longest-gap", "nan"),
+                                    ("--filter", "magic"), ("--people", "-1"), ("--cutoff-hz", "0")])  # fmt: skip
+def test_options_over_time_that_make_no_sense_are_one_line(run, session, option):
+    status, _, err = run("triangulate", session, *option)
+    assert status == 2
+    one_line(err)
+
+
+def test_a_stop_from_outside_leaves_nothing_half_written(session):
+    """A child process, stopped while it works."""
+    code = "import sys; from triskel import cli; sys.argv = ['triskel', 'triangulate', sys.argv[1]]; cli.main()"
+    child = subprocess.Popen([sys.executable, "-P", "-c", code, str(session)], stderr=subprocess.PIPE, text=True)
+    time.sleep(1.5)
+    child.send_signal(signal.SIGTERM)
+    child.communicate(timeout=60)
+    assert not [path.name for path in session.iterdir() if path.name.startswith(".")]
+    Session.open(session).motion()

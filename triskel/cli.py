@@ -62,12 +62,7 @@ def options(
 def main() -> None:
     """Run the command line: status 0, 1 if the job failed, 2 for bad usage or input; errors are one line on stderr."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it cannot read is said in one line of ours
-    if threading.current_thread() is threading.main_thread():
-        # So that a stop from outside, too, takes away what is half written.
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    logger = logging.getLogger("triskel")
-    logger.addHandler(WarningLines())
-    logger.propagate = False
+    _prepare()
     try:
         status = app(standalone_mode=False)
     except TriskelError as error:
@@ -96,6 +91,15 @@ def main() -> None:
         if status == _INTERRUPTED:  # typer catches the interrupt itself
             _fail(_STOPPED, status)
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _prepare() -> None:
+    """Let warnings go where the command line shows them, and a stop from outside take away what is half written."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    logger = logging.getLogger("triskel")
+    logger.addHandler(WarningLines())
+    logger.propagate = False
 
 
 def _of_the_machine(error: OSError | MemoryError) -> str:

@@ -18,7 +18,7 @@ calibration's."""
 
 LATE_FRAMES, LATEST_FRAMES, LATE_SIGMAS = 0.5, 5.0, 4.0
 """A camera that is late by more than half a frame could have been given a better one; by fewer standard errors than
-this, it may as well not be late."""
+this, it may as well not be late; by more than a few frames, its views would not have been used."""
 
 STEADY_PERCENT, UNSTEADY_PERCENT = 2.5, 6.0
 """Limbs vary so little where the detections are good, and no more than the second in most uses of the result."""

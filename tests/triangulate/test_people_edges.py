@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from triskel import Detections2D, Rig
+from triskel import Detections2D, InputError, Rig
 from triskel.keypoints import Missing
 from triskel.projection import project_rig
 from triskel.skeleton import BODY_25
@@ -141,3 +141,34 @@ def test_people_are_the_same_on_one_thread_and_on_two(ring, two_people):
         numba.set_num_threads(before)
     for a, b in zip(several.points, one.points, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_somebody_who_comes_and_goes_is_kept_on_every_visit(ring, whole_people):
+    """Three seconds inside, three outside, five times: each visit is a person, if under another number."""
+    rig, X = ring(4), whole_people(900, FPS)[:, :1, :25].copy()
+    X[..., 0] = whole_people(900, FPS)[:1, :1, :25, 0]
+    inside = (np.arange(900) // 90) % 2 == 0
+    X[~inside] = np.nan
+    motion = people(rig, seen_by(rig, X))
+    assert motion.found[inside].any(axis=1).mean() > 0.99
+
+
+@pytest.mark.parametrize("fps", [3.0, 5.0, 10.0])
+def test_a_walk_filmed_slowly_keeps_wrists_and_feet(ring, scene, fps):
+    rig = ring(6)
+    X = scene.make_motion(60, fps=fps)[:, None]
+    times = np.arange(60) / fps
+    motion = triangulate_people(rig, seen_by(rig, X), times, options=ALL).motion
+    assert motion.found.mean() > 0.98
+
+
+@pytest.mark.parametrize("times", [[0, 1, np.inf], [0, np.nan, 1], [0, 1, 1], [2, 1, 0]])
+def test_times_that_no_recording_has_are_refused(ring, two_people, times):
+    with pytest.raises(InputError, match="rise"):
+        triangulate_people(ring(4), seen_by(ring(4), two_people[:3]), np.array(times))
+
+
+@pytest.mark.parametrize("wrong", [{"most_people": 0}, {"association_px": np.nan}, {"least_seen_s": -1.0}])
+def test_options_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        PeopleOptions(**wrong)

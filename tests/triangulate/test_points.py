@@ -314,3 +314,13 @@ def test_many_views_find_the_truth_though_half_of_them_are_wrong(ring, points_in
         xy[wrong, p] += rng.uniform(50, 300, (12, 2)) * rng.choice([-1, 1], (12, 2))
     found = triangulate_points(rig, xy, options=TriangulateOptions(max_reproj_px=6))
     assert (np.linalg.norm(found.X - X, axis=-1) < 1e-3).all()
+
+
+def test_scores_that_are_no_scores_neither_win_nor_lose_a_point(ring, points_inside):
+    rig, X = ring(4), points_inside(20)
+    score = np.ones((4, 20))
+    score[0], score[1] = np.inf, 5.0
+    found = triangulate_points(rig, project_rig(rig, X), score)
+    np.testing.assert_allclose(found.X, X, rtol=0, atol=1e-6)
+    assert not found.views[:, 0].any()
+    assert (found.score == 1).all()

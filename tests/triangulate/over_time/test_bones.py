@@ -130,3 +130,14 @@ def test_missing_joints_stay_missing_and_turned_bodies_turn(noisy):
     R = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     turned = hold_lengths(seen @ R.T, R @ cov @ R.T, found)
     np.testing.assert_allclose(turned.X, held.X @ R.T, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_covariances_stay_positive_where_joints_are_far_off(walker, as_motion, seed):
+    rng = np.random.default_rng(seed)
+    X = walker()
+    X = X + rng.normal(0, 0.02, X.shape) + (rng.random((*X.shape[:-1], 1)) < 0.1) * rng.normal(0, 0.3, X.shape)
+    motion = as_motion(X, sigma_mm=20)
+    lengths = limb_lengths(motion.skeleton, motion.points.X, motion.points.cov_mm2)
+    held = hold_lengths(motion.points.X, motion.points.cov_mm2, lengths)
+    assert np.linalg.eigvalsh(held.cov_mm2).min() > 0

@@ -67,3 +67,15 @@ def test_a_steady_movement_at_uneven_times_is_its_own_path():
 def test_of_few_frames_nothing_is_said(frames):
     X = np.random.default_rng(0).uniform(-1, 1, (frames, 2, 3))
     assert not found(X, np.arange(frames) / 60).any()
+
+
+@pytest.mark.parametrize("break_s", [0.5, 5.0])
+def test_nothing_is_dropped_beside_a_break_of_the_recording(walk, break_s):
+    X, time_s = walk()
+    later = time_s >= 1.5
+    assert not found(X[: later.sum() + 90], np.where(later, time_s + break_s, time_s)[: later.sum() + 90]).any()
+
+
+def test_steps_of_nearly_no_time_take_no_memory(walk):
+    X, time_s = walk()
+    assert found(X, time_s * 1e-9).shape == X.shape[:2]

@@ -150,3 +150,31 @@ def test_savitzky_golay_keeps_cubics_at_any_times():
     X = np.stack([time_s**3, -(time_s**2), 1 + time_s], axis=-1)[:, None]
     Y = SavitzkyGolay().smooth(X, time_s, np.ones((F, 1, 3, 3))).X
     np.testing.assert_allclose(Y, X, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("fps", "cutoff_hz"), [(240, 0.5), (500, 1.0), (2000, 6.0)])
+def test_butterworth_takes_slow_cutoffs_of_fast_cameras(fps, cutoff_hz):
+    time_s = np.arange(3000) / fps
+    X, cov = noisy(np.zeros((3000, 2, 3)))
+    result = Butterworth(cutoff_hz=cutoff_hz).smooth(X, time_s, cov)
+    assert error_mm(result.X[500:-500], 0) < 0.3 * error_mm(X, 0)
+    assert (np.linalg.eigvalsh(result.cov_mm2) > 0).all()
+
+
+def test_butterworth_leaves_runs_alone_that_are_shorter_than_its_memory():
+    """Sixty frames at 1000 a second: a 6 Hz filter would bend them to their two ends and call that certain."""
+    X, cov = noisy(np.zeros((60, 2, 3)))
+    result = Butterworth().smooth(X, np.arange(60) / 1000, cov)
+    np.testing.assert_array_equal(result.X, X)
+    np.testing.assert_array_equal(result.cov_mm2, cov)
+
+
+@EVERY
+@pytest.mark.parametrize("late_s", [1e-4, 1e-6])
+def test_two_frame_sets_that_nearly_coincide_do_no_harm(name, late_s):
+    time_s = np.insert(TIME, 150, TIME[149] + late_s)
+    truth = np.insert(waves(), 150, waves()[149], axis=0)
+    X, cov = noisy(truth)
+    result = FILTERS[name]().smooth(X, time_s, cov)
+    assert 1000 * np.nanmax(np.linalg.norm(result.X - truth, axis=-1)) < 60
+    assert (np.linalg.eigvalsh(result.cov_mm2) > 0).all()
