@@ -1,7 +1,7 @@
 """Detections of a whole session to people in 3D: association, tracking, triangulation."""
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,14 @@ class People3D(NamedTuple):
     observed: NDArray[np.float64]
     raw: Motion3D
 
+    def take(self, index: NDArray[np.intp]) -> "People3D":
+        """Return the people in some of the frame sets."""
+
+        def of(motion: Motion3D) -> Motion3D:
+            return replace(motion, time_s=motion.time_s[index], points=motion.points.at(index), gap=motion.gap[index])
+
+        return People3D(of(self.motion), self.observed[index], of(self.raw))
+
     def spread(self, index: NDArray[np.intp], time_s: NDArray[np.float64]) -> "People3D":
         """Return the people of some frame sets, those of `index`, among all (F,): nobody is in the others."""
 
@@ -66,8 +74,9 @@ class People3D(NamedTuple):
             points = missing_points((len(time_s), *motion.points.score.shape[1:]), len(motion.cameras))
             gap = np.zeros(points.score.shape, bool)
             gap[index] = motion.gap
-            for whole, some in zip(points, motion.points, strict=True):
-                whole[index] = some
+            whole: tuple[NDArray[Any], ...] = points
+            for values, some in zip(whole, motion.points, strict=True):
+                values[index] = some
             return replace(motion, time_s=time_s, points=points, gap=gap)
 
         observed = np.full((len(time_s), *self.observed.shape[1:]), np.nan)

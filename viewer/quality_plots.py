@@ -61,7 +61,8 @@ def write_quality_plots(quality: Quality, folder: str | Path) -> list[Plot]:
             "reprojection",
             draw_errors,
             "Above, the median distance of the detections used from the 3D joints projected back; below, their median "
-            f"offset. Arrows that all point one way say that the camera moved since it was calibrated.{sample}",
+            "offset. Arrows that all point one way: the camera moved since it was calibrated, or its pictures were cut "
+            f"or resized.{sample}",
         ),
         ("limbs", draw_limbs, "Median over the people. Bones do not change, so short bars are good."),
     ):
@@ -186,9 +187,10 @@ def draw_limbs(quality: Quality) -> "Figure":
     for row, value in enumerate(after):
         if np.isfinite(value):
             end = min(float(np.fmax(value, before[row])), right)
+            beyond = " (beyond)" if np.fmax(value, before[row]) > right else ""
             ax.annotate(
-                f"{value:.1f}", (end, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8,
-                color=SOFT, annotation_clip=False,
+                f"{before[row]:.1f} to {value:.1f}{beyond}", (end, row), xytext=(4, 0), textcoords="offset points",
+                va="center", fontsize=8, color=SOFT, annotation_clip=False,
             )  # fmt: skip
     ax.set_yticks(y, names, fontsize=8.5)
     ax.set_ylim(len(names) - 0.5, -0.5)

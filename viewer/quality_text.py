@@ -132,7 +132,13 @@ def _cameras(quality: Quality) -> list[str]:
     for one in quality.cameras:
         shown = (one.rejected_percent, one.median_px, one.p95_px, one.all_px, *one[7:])
         rows.append((one.camera, f"{one.points:,}", *(number(v, 2 if k == 10 else 1) for k, v in enumerate(shown))))
-    return _table(heads, rows)
+    key = [
+        "rejected: detections not used; median, p95: distance of those used from the projected 3D; all: of every one;",
+        "bias: median offset, right and down; left out: distance from what the other cameras make alone; others with,",
+        "without: how the others fit with this camera, and without it; late: its pictures come later than they should",
+        "(negative: earlier), +- standard error, and the same in frames",
+    ]
+    return [*key, *_table(heads, rows)] if rows else []
 
 
 def _joints(quality: Quality) -> list[str]:

@@ -20,6 +20,9 @@ LATE_FRAMES, LATEST_FRAMES, LATE_SIGMAS = 0.5, 5.0, 4.0
 """A camera that is late by more than half a frame could have been given a better one; by fewer standard errors than
 this, it may as well not be late; by more than a few frames, its views would not have been used."""
 
+FEWEST_FRAMES = 60
+"""Frames that it takes to say that a camera is out of step."""
+
 STEADY_PERCENT, UNSTEADY_PERCENT = 2.5, 6.0
 """Limbs vary so little where the detections are good, and no more than the second in most uses of the result."""
 
@@ -28,12 +31,12 @@ LONG_CM = 15.0
 
 WHY = {
     Missing.NO_PERSON: "the person was not found in that frame",
-    Missing.FEW_VIEWS: "too few cameras saw it",
-    Missing.PARALLEL: "the cameras that saw it look along the same line",
+    Missing.FEW_VIEWS: "too few cameras saw them",
+    Missing.PARALLEL: "the cameras that saw them look along the same line",
     Missing.BEHIND: "the lines of sight meet behind a camera",
-    Missing.DISAGREE: "the cameras disagree where it is",
-    Missing.IMPLAUSIBLE: "no body has it there",
-    Missing.OUTLIER: "it jumped away and back",
+    Missing.DISAGREE: "the cameras disagree where they are",
+    Missing.IMPLAUSIBLE: "no body has them there",
+    Missing.OUTLIER: "they jumped away and back",
     Missing.UNKNOWN: "not recorded",
 }
 SHORT = {
@@ -100,7 +103,8 @@ def camera_doubts(quality: Quality) -> list[str]:
             f"{', '.join(offsets[:4])}{more}; calibrate the rig again"
         )
     for camera in quality.cameras:
-        late = is_late(camera)
+        # Few frames of little movement, or cameras that all see things aside, say nothing about the clock.
+        late = is_late(camera) and quality.frames >= FEWEST_FRAMES and not is_miscalibrated(quality)
         if late:
             word = "later" if camera.lag_ms > 0 else "earlier"
             doubts.append(
@@ -215,10 +219,11 @@ def _limbs(quality: Quality) -> list[str]:
     if not after or quality.frames < 2:
         return []
     percent = float(np.median(after))
-    word = "steady" if percent <= STEADY_PERCENT else "fairly steady" if percent <= UNSTEADY_PERCENT else "NOT steady"
-    text = f"Limb lengths are {word}: they vary by {percent:.1f} % (median over limbs of {LONG_CM:.0f} cm and more)"
+    # What the cameras saw is judged, not what filters and fixed lengths have made of it.
     raw = float(np.median(before)) if before else percent
-    return [text + (f", by {raw:.1f} % before filtering." if abs(raw - percent) >= 0.05 else ".")]
+    word = "steady" if raw <= STEADY_PERCENT else "fairly steady" if raw <= UNSTEADY_PERCENT else "NOT steady"
+    text = f"Limb lengths are {word}: they vary by {raw:.1f} % (median over limbs of {LONG_CM:.0f} cm and more)"
+    return [text + (f" as triangulated, by {percent:.1f} % in the end." if abs(raw - percent) >= 0.05 else ".")]
 
 
 def _missing(quality: Quality) -> list[str]:

@@ -37,7 +37,8 @@ def export(
     ] = None,
     people: Annotated[str | None, typer.Option(help="Ids of the people wanted, as 0,2; all by default.")] = None,
     parts: Annotated[
-        str | None, typer.Option(help="Some of body,hands,face; by default the body and whatever was found.")
+        str | None,
+        typer.Option(help="Some of body (with feet),hands,face; by default what was found, and the body."),
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Before filters, filled gaps and fixed limbs.")] = False,
 ) -> None:

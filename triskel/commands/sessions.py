@@ -1,7 +1,7 @@
 """`triskel session`, `triangulate`, `process`, `export`, `view`: a session, stage by stage or in a row."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -42,8 +42,12 @@ from triskel.commands.triangulation_options import (
     triangulation,
 )
 from triskel.errors import InputError
-from triskel.motion import Motion3D
-from triskel.pipeline.frames import FrameRange
+from triskel.pipeline.frames import FrameRange, frames_looked_at
+from triskel.session import Session
+from triskel.whole_body import parts_of
+
+if TYPE_CHECKING:
+    from triskel.triangulate import People3D
 
 session_app = typer.Typer(no_args_is_help=True, help="Make a session of videos that were recorded together.")
 
@@ -121,7 +125,7 @@ def triangulate(
     with collected_warnings() as warnings, progress_bars() as progress:
         done, result = pipeline.triangulate(opened, rig=loaded, options=options, progress=progress)
     written = pipeline.write_triangulation_report(done, result, done.rig().select(done.cameras), warnings=warnings)
-    _say_found(done.path, result.motion)
+    _say_found(done, result)
     say(f"report: {written[0]}")
 
 
@@ -209,7 +213,7 @@ def process(
                     warnings=warnings,
                     progress=progress,
                 )
-        _say_found(done.path, result.motion)
+        _say_found(done, result)
         say(f"report: {done.path / 'report.html'}")
 
 
@@ -246,11 +250,13 @@ def view(
     say(str(render))
 
 
-def _say_found(path: Path, motion: Motion3D) -> None:
+def _say_found(session: Session, people: "People3D") -> None:
     """Print one line of what was reconstructed."""
-    joints, frames = len(motion.skeleton), len(motion.time_s)
-    if not len(motion.ids):
-        say(f"{path}: nobody was found in 3D in {frames} frame sets")
+    counted = people.take(frames_looked_at(session, len(people.motion.time_s))).motion
+    frames = len(counted.time_s)
+    if not len(counted.ids):
+        say(f"{session.path}: nobody was found in 3D in {frames} frame sets")
         return
-    share = 100 * motion.found.mean()
-    say(f"{path}: {len(motion.ids)} in 3D over {frames} frame sets, {share:.0f} % of {joints} joints")
+    body = parts_of(counted.skeleton)["body"]
+    share = f"{100 * counted.found[..., body].mean():.0f} % of the body's {len(body)} joints"
+    say(f"{session.path}: {len(counted.ids)} in 3D over {frames} frame sets, {share}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _OVER_TIME = "Over time"
 
 PeopleOption = Annotated[
-    int, typer.Option(help="People to keep, those seen best and longest; 0 for all that enough cameras agree on.")
+    int, typer.Option(help="People to keep, those the cameras agree on most; 0 for all that enough of them see.")
 ]
 ReprojOption = Annotated[
     float | None,
@@ -33,12 +33,20 @@ FilterOption = Annotated[
 ]
 CutoffOption = Annotated[
     float | None,
-    typer.Option("--cutoff-hz", help="Of kalman, butterworth, one_euro: what moves faster is noise.",
-                 rich_help_panel=_OVER_TIME),
-]  # fmt: skip
+    typer.Option(
+        "--cutoff-hz",
+        help="Of kalman, butterworth, one_euro: what moves faster is noise. By default 6 for butterworth, 2 for "
+        "one_euro; kalman finds it in the data.",
+        rich_help_panel=_OVER_TIME,
+    ),
+]
 WindowOption = Annotated[
     float | None,
-    typer.Option("--window-s", help="Of savitzky_golay, median, hampel: time looked at.", rich_help_panel=_OVER_TIME),
+    typer.Option(
+        "--window-s",
+        help="Of savitzky_golay, median, hampel: time looked at; each has its own by default.",
+        rich_help_panel=_OVER_TIME,
+    ),
 ]
 LongestGapOption = Annotated[
     float | None,

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from triskel.errors import InputError
+from triskel.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,3 +42,13 @@ class FrameRange:
 
 
 ALL_FRAMES = FrameRange()
+
+
+def frames_looked_at(session: Session, sets: int) -> NDArray[np.intp]:
+    """Return the frame sets in which people were looked for: what was left out on purpose is no gap, and no failure."""
+    settings = next((run.settings for run in session.info.runs if run.stage == "detect"), {})
+    first, last, step = (settings.get(f"frame_{name}") for name in ("first", "last", "step"))
+    everything = np.arange(sets)
+    if not (isinstance(first, int) and isinstance(step, int) and step > 0 and 0 <= first < sets):
+        return everything
+    return everything[first : last + 1 if isinstance(last, int) else None : step]

@@ -3,11 +3,13 @@
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from triskel.camera import Rig
 from triskel.files import atomic_folder, write_text
+from triskel.pipeline.frames import frames_looked_at
 from triskel.session import KEYPOINTS_2D_FILE, Session
 
 if TYPE_CHECKING:
@@ -68,13 +70,18 @@ def report_triangulation(
         write_report,
     )
 
+    detections = session.detections()
+    looked_at = frames_looked_at(session, len(people.motion.time_s))
+    if len(looked_at) < len(people.motion.time_s):
+        people = people.take(looked_at)
+        detections = replace(detections, keypoints=detections.keypoints[looked_at])
     told = list(warnings)  # it may be a list that what is logged here is added to
     quality = measure_quality(
         people.motion,
         people.raw,
         rig,
         observed=people.observed,
-        detections=session.detections(),
+        detections=detections,
         triangulate=triangulate_points,
     )
     doubts = [] if len(people.motion.ids) else [f"nobody was found in 3D: see the detections in {KEYPOINTS_2D_FILE}"]

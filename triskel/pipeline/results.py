@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from triskel.camera import Rig
 from triskel.errors import JobError
 from triskel.images import write_image_bgr
+from triskel.pipeline.frames import frames_looked_at
 from triskel.pipeline.report import report_triangulation
 from triskel.progress import Progress, silent
 from triskel.projection import project_rig
@@ -71,7 +72,8 @@ def write_results(
     report = report_triangulation(session, people, rig, warnings=notes)
     seconds = {run.stage: run.seconds for run in session.info.runs}
     warned = [*notes, *report.doubts]
-    summary = summarise(motion, rig, observed=people.observed, stage_seconds=seconds, warnings=warned)
+    counted = people.take(frames_looked_at(session, len(motion.time_s)))
+    summary = summarise(counted.motion, rig, observed=counted.observed, stage_seconds=seconds, warnings=warned)
     videos = sorted([*session.path.glob("overlays/*.mp4"), *session.path.glob("view3d.mp4")])
     files = [session.path / KEYPOINTS_3D_FILE, session.path / KEYPOINTS_2D_FILE, *files, *report.files, *videos]
     write_report(

@@ -19,7 +19,7 @@ from triskel.errors import InputError, SessionError
 from triskel.files import atomic_folder
 from triskel.keypoints import People2D
 from triskel.motion import Detections2D
-from triskel.pipeline.frames import ALL_FRAMES, FrameRange
+from triskel.pipeline.frames import ALL_FRAMES, FrameRange, frames_looked_at
 from triskel.progress import Progress, silent
 from triskel.session import (
     FRAMES_FILE,
@@ -253,7 +253,8 @@ def triangulate(
             f"{session.path}: {FRAMES_FILE} has {len(time_s)} frame sets but {KEYPOINTS_2D_FILE} "
             f"{len(detections.keypoints)}; detect again"
         )
-    looked_at = _looked_at(session, len(time_s))
+    looked_at = frames_looked_at(session, len(time_s))
+    _check_cutoff(options, time_s[looked_at])
     seen = replace(detections, keypoints=detections.keypoints[looked_at])
     people = triangulate_people(rig, seen, time_s[looked_at], options=options)
     if len(looked_at) < len(time_s):
@@ -271,14 +272,11 @@ def triangulate(
     return session.with_run("triangulate", time.perf_counter() - started, settings | asdict(options.over_time)), people
 
 
-def _looked_at(session: Session, sets: int) -> NDArray[np.intp]:
-    """Return the frame sets in which people were looked for: what was left out on purpose is no gap."""
-    settings = next((run.settings for run in session.info.runs if run.stage == "detect"), {})
-    first, last, step = (settings.get(f"frame_{name}") for name in ("first", "last", "step"))
-    everything = np.arange(sets)
-    if not (isinstance(first, int) and isinstance(step, int) and step > 0 and 0 <= first < sets):
-        return everything
-    return everything[first : last + 1 if isinstance(last, int) else None : step]
+def _check_cutoff(options: "PeopleOptions", time_s: NDArray[np.float64]) -> None:
+    """Warn of a filter that the frame rate leaves nothing to do."""
+    cutoff = options.over_time.cutoff_hz
+    if cutoff is not None and len(time_s) > 1 and cutoff >= 0.5 / float(np.median(np.diff(time_s))):
+        log.warning("a cutoff of %g Hz is beyond half the frame rate: the filter does nothing", cutoff)
 
 
 def _times(session: Session, detections: Detections2D) -> NDArray[np.float64]:
