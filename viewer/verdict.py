@@ -182,7 +182,8 @@ def _joints(quality: Quality) -> str:
         text += f", {final:.1f} % once short gaps were filled"
     sigma = [one.sigma_mm for one in quality.people if math.isfinite(one.sigma_mm)]
     if sigma:
-        text += f"; their noise is {float(np.median(sigma)):.1f} mm (median standard deviation, from how far the views disagree)"
+        noise = f"{float(np.median(sigma)):.1f} mm (median standard deviation, from how far the views disagree)"
+        text += f"; their noise is {noise}"
     return text + "."
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from triskel.triangulate.who.paths import Paths
 from triskel.triangulate.who.tracking import CONFIRMED, LOOSEST_M, RigRays, Sighting, Track
@@ -102,16 +104,17 @@ def stitch(tracks: list[Track], time_s: NDArray[np.float64]) -> list[Track]:
     if len(tracks) < 2:
         return tracks
     tracks = sorted(tracks, key=min)
-    cost = np.full((len(tracks), len(tracks)), 1e6)
     births, ends = np.array([min(one) for one in tracks]), np.array([max(one) for one in tracks])
-    pauses_s = time_s[births][None] - time_s[ends][:, None]
-    for a, b in np.argwhere((ends[:, None] < births[None]) & (pauses_s <= LONGEST_BREAK_S)):
-        pause_s = float(pauses_s[a, b])
-        distance = np.linalg.norm(_heading(tracks[a], time_s, pause_s) - tracks[b][int(births[b])].centre)
-        if distance <= BREAK_SLACK_M + BREAK_SPEED_M_S * pause_s:
-            cost[a, b] = distance
-    rows, columns = linear_sum_assignment(cost)
-    following = {int(a): int(b) for a, b in zip(rows, columns, strict=True) if cost[a, b] < 1e6}
+    first = np.searchsorted(births, ends, side="right")
+    last = np.searchsorted(time_s[births], time_s[ends] + LONGEST_BREAK_S, side="right")
+    cost: dict[tuple[int, int], float] = {}
+    for a, one in enumerate(tracks):
+        for b in range(int(first[a]), int(last[a])):
+            pause_s = float(time_s[births[b]] - time_s[ends[a]])
+            distance = float(np.linalg.norm(_heading(one, time_s, pause_s) - tracks[b][int(births[b])].centre))
+            if distance <= BREAK_SLACK_M + BREAK_SPEED_M_S * pause_s:
+                cost[a, b] = distance
+    following = _least_in_total(cost, len(tracks))
     joined: dict[int, Track] = {}
     for a, one in enumerate(tracks):  # sorted by birth, so what a piece follows has its place already
         whole = joined.setdefault(a, {})
@@ -120,6 +123,29 @@ def stitch(tracks: list[Track], time_s: NDArray[np.float64]) -> list[Track]:
             joined[following[a]] = whole
     unique = {id(one): one for one in joined.values()}
     return list(unique.values())
+
+
+def _least_in_total(cost: dict[tuple[int, int], float], tracks: int) -> dict[int, int]:
+    """Return which track follows which, each at most one: as many as possible, and least in total.
+
+    Few can follow any one, so the pairs fall apart into small groups that have nothing to do with each other.
+    """
+    if not cost:
+        return {}
+    pairs = np.array(list(cost))
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1] + tracks)), shape=(2 * tracks, 2 * tracks))
+    _, group = connected_components(graph, directed=False)
+    following: dict[int, int] = {}
+    order = np.argsort(group[pairs[:, 0]], kind="stable")
+    for some in np.split(pairs[order], np.flatnonzero(np.diff(group[pairs[order, 0]])) + 1):
+        before, after = np.unique(some[:, 0]), np.unique(some[:, 1])
+        table = np.full((len(before), len(after)), 1e6)
+        for a, b in some.tolist():
+            table[np.searchsorted(before, a), np.searchsorted(after, b)] = cost[a, b]
+        for row, column in zip(*linear_sum_assignment(table), strict=True):
+            if table[row, column] < 1e6:
+                following[int(before[row])] = int(after[column])
+    return following
 
 
 def _heading(one: Track, time_s: NDArray[np.float64], ahead_s: float) -> NDArray[np.float64]:

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -84,3 +86,16 @@ def test_looking_back_finds_what_two_cameras_saw_before_the_third(ring):
     later = {f: track[f] for f in range(12, 30)}
     look_back(RigRays(rig, bound_px=60.0), bodies, time_s, [taken, later])
     assert min(later) == 12
+
+
+def test_many_pieces_take_time_in_proportion():
+    """Four times as many over four times as long: each has as many that can follow it."""
+    seconds = {}
+    for n in (500, 2000):
+        rng = np.random.default_rng(0)
+        begins = np.sort(rng.integers(0, 20 * n, n)).tolist()
+        pieces = [walk(range(f, f + 3), float(rng.uniform(-3, 3))) for f in begins]
+        started = time.process_time()
+        stitch(pieces, np.arange(20 * n + 10) * DT)
+        seconds[n] = time.process_time() - started
+    assert seconds[2000] < 10 * seconds[500] + 0.5
