@@ -248,6 +248,7 @@ def triangulate(
     given, rig = rig, _rig_for(session, rig)
     time_s = session.frames()[0] if (session.path / FRAMES_FILE).exists() else _times(session, detections)
     started = time.perf_counter()
+    progress("triangulate", 0, len(time_s))
     if len(time_s) != len(detections.keypoints):
         raise SessionError(
             f"{session.path}: {FRAMES_FILE} has {len(time_s)} frame sets but {KEYPOINTS_2D_FILE} "
