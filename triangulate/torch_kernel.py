@@ -282,6 +282,7 @@ def device_of(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, dtype=torch.float64, device=device).isfinite().all().item()
+    # A name unknown, a build without CUDA, a device without float64, a device that only pretends: torch has one each.
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         raise InputError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}; take cpu") from error
     return device
@@ -306,21 +307,18 @@ def triangulate_many(
     NDArray[np.float32],
     NDArray[np.uint8],
 ]:
-    """Triangulate N points as `triskel.triangulate.kernel.triangulate_many` does, with its arguments and results.
+    """Triangulate N points as `triskel.triangulate.kernel.triangulate_many` does: its arguments, and its results.
 
     Args:
-        cameras: (C, PACKED) packed cameras.
-        origins: (C, 3) camera centres, m.
-        xy: (N, C, 2) raw px; a view counts if it is finite and its score is above 0.
-        score: (N, C) weights.
-        bound: largest reprojection error of a view that is used, px.
-        noise_px: standard deviation of a detection along one axis, px, for the covariance.
+        cameras: see there, as all but the last.
+        origins: (C, 3) m.
+        xy: (N, C, 2) px.
+        score: (N, C).
+        bound: px.
+        noise_px: px.
         least_views: fewest views of a point.
-        max_sigma_mm: a point whose total standard deviation is larger is missing, mm.
+        max_sigma_mm: mm.
         device: of torch, such as "cpu" or "cuda"; it needs float64.
-
-    Returns:
-        X (N, 3), score (N,), mean error (N,) px, views used (N, C), covariance (N, 3, 3) mm^2, `Missing` (N,).
 
     Raises:
         InputError: the device cannot be used here.

@@ -151,7 +151,7 @@ def test_two_cameras_are_reported_without_leaving_one_out():
     got = measure(rig, see(rig, make_positions(20), noise_px=0.5))
     assert all(np.isnan(one.left_out_px) and np.isnan(one.lag_ms) for one in got.cameras)
     assert got.cameras[0].median_px < 1
-    assert "–" in quality_text.quality_text(got)  # noqa: RUF001
+    assert "–" in quality_text.quality_text(got)  # noqa: RUF001 - the dash for what is not known
 
 
 def test_frames_without_anybody_say_who_saw_people_there():
@@ -271,7 +271,7 @@ def test_page_text_and_json_hold_the_same_numbers(tmp_path):
     assert f"<td>{cell}</td>" in page
     assert cell in next(line for line in text.splitlines() if line.startswith("cam03"))
     assert data["people"][1]["first"] == 5
-    assert "<td>5–19</td>" in page  # noqa: RUF001
+    assert "<td>5–19</td>" in page  # noqa: RUF001 - the dash of a range
     error = data["reprojection"]["by_camera"]["cam02"]["RKnee"]
     assert error["points"] == 35
     assert 0 < error["median_px"] < error["p95_px"]
