@@ -9,11 +9,17 @@ write_rig(result.rig, "rig.yaml")
 """
 
 from triskel.calibration.boards import Board, BoardView, Charuco, Chessboard
-from triskel.calibration.check import CameraRow, Finding, check_rig, describe_rig
-from triskel.calibration.extrinsics import RigCalibration, calibrate_rig
+from triskel.calibration.checks import (
+    CameraRow,
+    Finding,
+    check_rig,
+    describe_rig,
+    has_black_bars,
+    match_image_sizes,
+)
 from triskel.calibration.formats import FORMATS, load_rig, write_rig
 from triskel.calibration.intrinsics import IntrinsicsResult, calibrate_intrinsics
-from triskel.calibration.match import has_black_bars, match_image_sizes
+from triskel.calibration.rig import RigCalibration, calibrate_rig
 
 __all__ = [
     "FORMATS",

@@ -50,7 +50,7 @@ def new_session(path: str | Path, videos: str | Path, *, rig: Rig | None = None,
     """Make a session from a folder of videos that started together, one a camera, named like the rig's cameras.
 
     The videos are copied, so that the session is complete in itself. A rig calibrated at another image size is adapted
-    (see `triskel.calibration.match`), with a warning.
+    (see `triskel.calibration.checks.image_sizes`), with a warning.
 
     Args:
         path: the session's folder; missing or empty.

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, BoardView
-from triskel.calibration.bundle import BundleState, CornerView, refine, view_errors
 from triskel.calibration.intrinsics import is_usable, outlier_limit_px
+from triskel.calibration.rig.bundle import BundleState, CornerView, refine, view_errors
 from triskel.camera import Camera, Rig
 from triskel.errors import InputError
 from triskel.projection import pixel_rays

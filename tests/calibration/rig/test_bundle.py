@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from triskel import lens
-from triskel.calibration import bundle
-from triskel.calibration.bundle import BundleState, CornerView
+from triskel.calibration.rig import bundle
+from triskel.calibration.rig.bundle import BundleState, CornerView
 from triskel.projection import project
 from triskel.rigid import Rigid
 

@@ -3,7 +3,7 @@ import pytest
 
 from triskel import Rig
 from triskel.calibration import check_rig, describe_rig
-from triskel.calibration.check import common_look_at
+from triskel.calibration.checks import common_look_at
 from triskel.rigid import Rigid
 
 
