@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from triskel.calibration.world.placed import cameras_up
 from triskel.camera import Camera, Rig
 from triskel.projection import pixel_rays
 
@@ -12,6 +13,10 @@ Severity = Literal["error", "warning"]
 
 MIN_APART_M = 0.01
 """Two cameras closer than this stand inside each other."""
+MAX_APART_M = 200.0
+"""Two cameras further apart than this are in another unit than metres."""
+CLEARLY_UP = 0.75
+"""Length of the mean upward direction of the images from which it says where up is."""
 MAX_PRINCIPAL_OFFSET = 0.1
 """Distance of the principal point from the image centre, in image diagonals, above which it is worth a warning."""
 FOV_RANGE_DEG = (10.0, 170.0)
@@ -27,11 +32,13 @@ class Finding(NamedTuple):
         severity: `error` where results cannot be right, `warning` where a person should look.
         camera: the camera's name, or names joined by a comma; empty for the rig as a whole.
         message: one line.
+        code: a short name that stays the same when the words change, such as `under-floor`.
     """
 
     severity: Severity
     camera: str
     message: str
+    code: str = ""
 
 
 class CameraRow(NamedTuple):
@@ -54,6 +61,7 @@ def check_rig(rig: Rig) -> list[Finding]:
     """
     findings = [finding for camera in rig for finding in _check_intrinsics(camera)]
     findings += _check_floor(rig)
+    findings += _check_up(rig)
     findings += _check_apart(rig)
     findings += _check_view(rig)
     return sorted(findings, key=lambda finding: finding.severity != "error")
@@ -107,19 +115,19 @@ def _check_intrinsics(camera: Camera) -> list[Finding]:
     offset = np.linalg.norm(camera.K[:2, 2] - (size - 1) / 2)
     if offset > MAX_PRINCIPAL_OFFSET * np.linalg.norm(size):
         message = f"principal point is {offset:.0f} px from the image centre; was the image cropped or turned?"
-        found.append(Finding("warning", camera.name, message))
+        found.append(Finding("warning", camera.name, message, "principal-point"))
     fov = horizontal_fov_deg(camera)
     limit = 360.0 if camera.model == "fisheye" else FOV_RANGE_DEG[1]
     if not FOV_RANGE_DEG[0] <= fov <= limit:
         message = f"focal length {camera.K[0, 0]:.0f} px gives a field of view of {fov:.1f} degrees: a wrong unit?"
-        found.append(Finding("warning", camera.name, message))
+        found.append(Finding("warning", camera.name, message, "focal-unit"))
     if abs(camera.K[0, 0] / camera.K[1, 1] - 1) > MAX_ASPECT_ERROR:
         message = f"fx {camera.K[0, 0]:.0f} and fy {camera.K[1, 1]:.0f} px differ by more than {MAX_ASPECT_ERROR:.0%}"
-        found.append(Finding("warning", camera.name, message))
+        found.append(Finding("warning", camera.name, message, "pixel-aspect"))
     lost = _share_without_ray(camera)
     if lost > 0:
         message = f"the lens model folds inside the image: {lost:.1%} of it has no viewing ray; too much distortion"
-        found.append(Finding("error" if lost > 0.05 else "warning", camera.name, message))
+        found.append(Finding("error" if lost > 0.05 else "warning", camera.name, message, "lens-folds"))
     return found
 
 
@@ -131,12 +139,25 @@ def _share_without_ray(camera: Camera) -> float:
 
 
 def _check_floor(rig: Rig) -> list[Finding]:
-    """Return cameras below z = 0."""
+    """Return cameras below z = 0; where all are, and their images are upside down, the whole world is."""
+    below = [camera for camera in rig if camera.centre[2] < -MIN_APART_M]
+    over = len(below) == len(rig) and cameras_up(rig)[2] < -CLEARLY_UP
+    why = "the whole rig is upside down: was the board's pose mirrored?" if over else "is z up?"
     return [
-        Finding("error", camera.name, f"stands {-camera.centre[2]:.2f} m under the floor (z = 0); is z up?")
-        for camera in rig
-        if camera.centre[2] < -MIN_APART_M
+        Finding("error", camera.name, f"stands {-camera.centre[2]:.2f} m under the floor (z = 0); {why}", "under-floor")
+        for camera in below
     ]
+
+
+def _check_up(rig: Rig) -> list[Finding]:
+    """Return a word about worlds in which another axis than z is up, as most cameras have it."""
+    up = cameras_up(rig)
+    axis = int(np.argmax(np.abs(up)))
+    if np.linalg.norm(up) < CLEARLY_UP or axis == 2 or np.abs(up[axis]) < CLEARLY_UP:
+        return []
+    name = f"{'-' if up[axis] < 0 else ''}{'xyz'[axis]}"
+    message = f"{name} is up in the cameras' images, not z; is this another tool's world, or one without a floor yet?"
+    return [Finding("warning", "", message, "not-z-up")]
 
 
 def _check_apart(rig: Rig) -> list[Finding]:
@@ -147,7 +168,12 @@ def _check_apart(rig: Rig) -> list[Finding]:
             gap = float(np.linalg.norm(first.centre - second.centre))
             if gap < MIN_APART_M:
                 message = f"are {gap * 1000:.1f} mm apart: no depth can be measured between them; is the unit metres?"
-                found.append(Finding("error", f"{first.name}, {second.name}", message))
+                found.append(Finding("error", f"{first.name}, {second.name}", message, "same-place"))
+    centres = np.array([camera.centre for camera in rig])
+    widest = float(np.linalg.norm(np.ptp(centres, axis=0)))
+    if widest > MAX_APART_M:
+        message = f"the cameras are up to {widest:.0f} m apart: is the unit of the file millimetres?"
+        found.append(Finding("error", "", message, "unit"))
     return found
 
 
@@ -157,11 +183,11 @@ def _check_view(rig: Rig) -> list[Finding]:
         return []
     target = common_look_at(rig)
     if np.isnan(target).any():
-        return [Finding("warning", "", "all optical axes are parallel: the cameras share no point they look at")]
+        message = "all optical axes are parallel: the cameras share no point they look at"
+        return [Finding("warning", "", message, "parallel-axes")]
     away = [camera.name for camera in rig if camera.cam_from_world.apply(target)[2] <= 0]
     if len(away) == len(rig):
-        return [Finding("error", "", "all cameras look away from their common volume; is the rotation inverted?")]
-    return [
-        Finding("warning", name, "looks away from the volume that the other cameras see; is its rotation inverted?")
-        for name in away
-    ]
+        message = "all cameras look away from their common volume; is the rotation inverted?"
+        return [Finding("error", "", message, "looks-away")]
+    message = "looks away from the volume that the other cameras see; is its rotation inverted?"
+    return [Finding("warning", name, message, "looks-away") for name in away]

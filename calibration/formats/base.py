@@ -1,19 +1,23 @@
 """What a rig format is, and the checks and text helpers that all of them share."""
 
+import json
 import logging
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from triskel.camera import Camera, Rig
+from triskel.camera import Camera, LensModel, Rig
 from triskel.errors import ConfigError
 from triskel.rigid import Rigid
 
 MAX_BYTES = 16 * 1024 * 1024
 """Calibrations are kilobytes; a larger file is something else, and is not read into memory."""
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".exr"})
+"""What is cut off the name of a picture to get a camera's; anything else after a dot belongs to the name."""
 
 _log = logging.getLogger(__name__)
 
@@ -24,10 +28,12 @@ class RigFormat(Protocol):
     Attributes:
         name: what the user types, such as `qualisys`.
         title: one line for lists and messages.
+        suffixes: what names of such files end in, lower case; empty for a format that is a folder.
     """
 
     name: str
     title: str
+    suffixes: tuple[str, ...]
 
     def can_read(self, path: Path) -> bool:
         """Say by content whether `path` claims to be in this format; never raises on a broken file."""
@@ -106,6 +112,73 @@ def pose(R_or_rotvec: ArrayLike, t: ArrayLike, *, where: str) -> Rigid:
         return Rigid(rotation, np.asarray(t)) if rotation.ndim == 2 else Rigid.from_rotvec(rotation, t)
     except ValueError as error:
         raise ConfigError(f"{where}: {one_line(error)}") from error
+
+
+def build_camera(
+    *,
+    where: str,
+    name: str,
+    size_wh: ArrayLike,
+    K: NDArray[np.float64],
+    dist: NDArray[np.float64],
+    cam_from_world: Rigid,
+    model: LensModel = "pinhole",
+) -> Camera:
+    """Return the camera, or what is wrong with it together with the place in the file.
+
+    Raises:
+        ConfigError: the parts make no camera.
+    """
+    w, h = numbers(size_wh, where=f"{where}: image size", shape=(2,)).tolist()
+    try:
+        return Camera(name=name, size_wh=(w, h), K=K, dist=dist, model=model, cam_from_world=cam_from_world)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {one_line(error)}") from error
+
+
+def parse_json(path: Path) -> dict[str, object]:
+    """Return a JSON file that is an object.
+
+    Raises:
+        ConfigError: unreadable, broken, something else than an object, or an object with a key twice: readers take
+            the last of them, so a camera would get lost.
+    """
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = sorted({key for key in keys if keys.count(key) > 1})
+            raise ConfigError(f"{path}: {', '.join(twice)} stands there twice; names are unique")
+        return found
+
+    try:
+        data = json.loads(read_text(path), object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"{path}: broken JSON: {one_line(error)[:120]}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected a JSON object, got {type(data).__name__}")
+    return data
+
+
+def names_of_images(images: Sequence[str], *, where: str) -> list[str]:
+    """Return a camera's name for each picture: the picture's, without its suffix, or else its folder's.
+
+    Where each camera has a folder, the pictures in them are often called alike.
+
+    Raises:
+        ConfigError: neither tells the cameras apart.
+    """
+    paths = [PurePosixPath(image.replace("\\", "/")) for image in images]
+    names = [path.stem if path.suffix.lower() in IMAGE_SUFFIXES else path.name for path in paths]
+    folders = [path.parent.name for path in paths]
+    for candidates in (names, folders):
+        if all(candidates) and len(set(candidates)) == len(candidates):
+            return candidates
+    twice = next((name for name in names if names.count(name) > 1), "")
+    raise ConfigError(f"{where}: {names.count(twice)} pictures are called {twice!r}; give each camera its own name")
 
 
 def size_from_principal_point(K: NDArray[np.float64], *, where: str) -> tuple[int, int]:

@@ -8,18 +8,16 @@ import re
 from pathlib import Path
 
 import numpy as np
-import yaml
-from numpy.typing import NDArray
 
 from triskel.calibration.formats.base import (
+    build_camera,
     numbers,
-    one_line,
     peek_text,
     pose,
-    read_text,
     refuse,
     size_from_principal_point,
 )
+from triskel.calibration.formats.opencv_storage import HEADER, matrix_of, matrix_text, read_storage
 from triskel.camera import Camera, Rig
 from triskel.errors import ConfigError
 from triskel.files import write_text
@@ -30,6 +28,7 @@ class EasyMocap:
 
     name = "easymocap"
     title = "EasyMocap folder of intri.yml and extri.yml"
+    suffixes: tuple[str, ...] = ()
 
     def can_read(self, path: Path) -> bool:
         """Say whether the folder holds the two files and the first lists `names`."""
@@ -37,7 +36,7 @@ class EasyMocap:
 
     def read(self, path: Path) -> Rig:
         """Read the cameras in the order of `names`."""
-        intri, extri = _storage(path / "intri.yml"), _storage(path / "extri.yml")
+        intri, extri = read_storage(path / "intri.yml"), read_storage(path / "extri.yml")
         names = intri.get("names")
         if not isinstance(names, list) or not names:
             raise ConfigError(f"{path / 'intri.yml'}: expected a list `names`, got {names!r}")
@@ -51,65 +50,32 @@ class EasyMocap:
             if not re.fullmatch(r"[\w-]+", camera.name):
                 raise ConfigError(f"camera {camera.name!r}: its name becomes part of a key, so letters, digits, _ -")
         names = "names:\n" + "".join(f'  - "{name}"\n' for name in rig.names)
-        intri, extri = ["%YAML:1.0\n---\n", names], ["%YAML:1.0\n---\n", names]
+        intri, extri = [HEADER, names], [HEADER, names]
         for camera in rig:
             name, dist = camera.name, camera.dist if len(camera.dist) else np.zeros(5)
-            intri += [_matrix(f"K_{name}", camera.K), _matrix(f"dist_{name}", dist[None])]
+            intri += [matrix_text(f"K_{name}", camera.K), matrix_text(f"dist_{name}", dist[None])]
             intri.append(f"H_{name}: {camera.size_wh[1]}\nW_{name}: {camera.size_wh[0]}\n")
-            extri.append(_matrix(f"R_{name}", camera.cam_from_world.rotvec[:, None]))
-            extri.append(_matrix(f"Rot_{name}", camera.cam_from_world.R))
-            extri.append(_matrix(f"T_{name}", camera.cam_from_world.t[:, None]))
+            extri.append(matrix_text(f"R_{name}", camera.cam_from_world.rotvec[:, None]))
+            extri.append(matrix_text(f"Rot_{name}", camera.cam_from_world.R))
+            extri.append(matrix_text(f"T_{name}", camera.cam_from_world.t[:, None]))
         write_text(path / "intri.yml", "".join(intri))
         write_text(path / "extri.yml", "".join(extri))
-
-
-def _storage(path: Path) -> dict[str, object]:
-    """Return a FileStorage YAML file as plain Python: OpenCV's header and tag are not YAML 1.1, so they are removed."""
-    text = re.sub(r"^%YAML:?.*$", "", read_text(path), flags=re.MULTILINE).replace("!!opencv-matrix", "")
-    if re.search(r"[&*]\w", text):
-        raise ConfigError(f"{path}: YAML anchors and aliases are refused; no calibration needs them")
-    try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: broken YAML: {one_line(error)[:120]}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: expected keys and values, got {type(data).__name__}")
-    return data
-
-
-def _value(data: dict[str, object], key: str, *, path: Path) -> NDArray[np.float64]:
-    """Return a matrix (rows, cols)."""
-    node = data.get(key)
-    if not isinstance(node, dict) or not {"rows", "cols", "data"} <= node.keys():
-        raise ConfigError(f"{path}: {key} is missing or not a matrix of rows, cols and data")
-    flat = numbers(node["data"], where=f"{path}: {key}")
-    rows, cols = node["rows"], node["cols"]
-    if not isinstance(rows, int) or not isinstance(cols, int) or rows * cols != len(flat):
-        raise ConfigError(f"{path}: {key} is {rows} x {cols} but holds {len(flat)} numbers")
-    return flat.reshape(rows, cols)
 
 
 def _camera(name: str, intri: dict[str, object], extri: dict[str, object], *, path: Path) -> Camera:
     """Return one camera of the pair of files."""
     inside, outside = path / "intri.yml", path / "extri.yml"
     where = f"{path}: camera {name!r}"
-    K = numbers(_value(intri, f"K_{name}", path=inside), where=f"{inside}: K_{name}", shape=(3, 3))
-    dist = _value(intri, f"dist_{name}", path=inside).reshape(-1)
+    K = numbers(matrix_of(intri, f"K_{name}", where=str(inside)), where=f"{inside}: K_{name}", shape=(3, 3))
+    dist = matrix_of(intri, f"dist_{name}", where=str(inside)).reshape(-1)
     matrix = f"Rot_{name}" in extri
-    rotation = _value(extri, f"Rot_{name}" if matrix else f"R_{name}", path=outside)
-    t = numbers(_value(extri, f"T_{name}", path=outside).reshape(-1), where=f"{outside}: T_{name}", shape=(3,))
+    rotation = matrix_of(extri, f"Rot_{name}" if matrix else f"R_{name}", where=str(outside))
+    t = numbers(matrix_of(extri, f"T_{name}", where=str(outside)).reshape(-1), where=f"{outside}: T_{name}", shape=(3,))
     rotation = numbers(rotation if matrix else rotation.reshape(-1), where=where, shape=(3, 3) if matrix else (3,))
     w, h = intri.get(f"W_{name}"), intri.get(f"H_{name}")
-    known = isinstance(w, int | float) and isinstance(h, int | float) and w > 0 and h > 0
-    size = (int(w), int(h)) if known else size_from_principal_point(K, where=where)  # type: ignore[call-overload]
+    if isinstance(w, int | float) and isinstance(h, int | float) and w > 0 and h > 0:
+        size = (int(w), int(h))
+    else:
+        size = size_from_principal_point(K, where=where)
     cam_from_world = pose(rotation, t, where=where)
-    try:
-        return Camera(name=name, size_wh=size, K=K, dist=dist, cam_from_world=cam_from_world)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
-
-
-def _matrix(key: str, matrix: NDArray[np.float64]) -> str:
-    """Return a matrix as FileStorage YAML."""
-    rows, cols = matrix.shape
-    return f"{key}: !!opencv-matrix\n  rows: {rows}\n  cols: {cols}\n  dt: d\n  data: {matrix.ravel().tolist()}\n"
+    return build_camera(where=str(path), name=name, size_wh=size, K=K, dist=dist, cam_from_world=cam_from_world)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import yaml
 
-from triskel.calibration.formats.base import peek_text
+from triskel.calibration.formats.base import one_line, peek_text
 from triskel.camera import Rig
+from triskel.errors import ConfigError
 from triskel.rig_file import is_native_rig, load_native_rig, save_rig
 
 
@@ -14,6 +15,7 @@ class Native:
 
     name = "native"
     title = "triskel rig.yaml"
+    suffixes: tuple[str, ...] = (".yaml", ".yml")
 
     def can_read(self, path: Path) -> bool:
         """Say whether the file is YAML that claims the native format."""
@@ -27,7 +29,12 @@ class Native:
 
     def read(self, path: Path) -> Rig:
         """Read the rig."""
-        return load_native_rig(path)
+        try:
+            return load_native_rig(path)
+        except ConfigError:
+            raise
+        except ValueError as error:  # a pose that is not finite
+            raise ConfigError(f"{path}: {one_line(error)}") from error
 
     def write(self, rig: Rig, path: Path) -> None:
         """Write the rig."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.calibration.formats.base import numbers, peek_text, pose, refuse, size_from_principal_point
+from triskel.calibration.formats.base import build_camera, numbers, peek_text, pose, refuse, size_from_principal_point
 from triskel.calibration.formats.xml_tree import parse_xml
 from triskel.camera import DIST_LENGTHS, Camera, Rig
 from triskel.errors import ConfigError
@@ -26,6 +26,7 @@ class OpenPose:
 
     name = "openpose"
     title = "OpenPose folder of {serial}.xml"
+    suffixes: tuple[str, ...] = ()
 
     def can_read(self, path: Path) -> bool:
         """Say whether the folder (or file) holds FileStorage XML with a `CameraMatrix`."""
@@ -89,10 +90,7 @@ def _camera(path: Path) -> Camera:
         raise ConfigError(f"{where}: <Distortion> holds {DIST_LENGTHS['pinhole']} numbers, got {len(dist)}")
     size_wh = size_from_principal_point(K, where=where)
     cam_from_world = pose(matrix[:, :3], matrix[:, 3], where=where)
-    try:
-        return Camera(name=path.stem, size_wh=size_wh, K=K, dist=dist, cam_from_world=cam_from_world)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return build_camera(where=where, name=path.stem, size_wh=size_wh, K=K, dist=dist, cam_from_world=cam_from_world)
 
 
 def _element(tag: str, matrix: NDArray[np.float64]) -> str:

@@ -15,6 +15,7 @@ The next one leaves 77 px.
   sensor's corner, so a window that starts at `left` moves the principal point by as much.
 """
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -43,11 +44,12 @@ class Qualisys:
 
     name = "qualisys"
     title = "Qualisys .qca.txt (XML)"
+    suffixes: tuple[str, ...] = (".txt", ".qca")
 
     def can_read(self, path: Path) -> bool:
         """Say whether the text is XML with a `calibration` root."""
         text = peek_text(path)
-        return text.lstrip().startswith("<") and "<calibration" in text
+        return text.lstrip().startswith("<") and re.search(r"<calibration[\s>]", text) is not None
 
     def read(self, path: Path) -> Rig:
         """Read every camera that is not marked inactive, named by its serial."""

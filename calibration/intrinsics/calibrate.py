@@ -3,33 +3,52 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, BoardView
-from triskel.camera import Camera, LensModel
+from triskel.calibration.intrinsics.belief import belief_in
+from triskel.calibration.intrinsics.certainty import LensCertainty, certainty_of
+from triskel.calibration.intrinsics.choose import ModelScore, choose, pose_groups
+from triskel.calibration.intrinsics.coverage import Coverage, coverage_of
+from triskel.calibration.intrinsics.enough import MIN_POSES, MIN_VIEWS, doubts_about
+from triskel.calibration.intrinsics.models import Choice, LensSpec, as_camera, by_name, candidates
+from triskel.calibration.intrinsics.outliers import MIN_CORNERS, bad_views, is_usable, noise_px, outlier_limit_px
+from triskel.calibration.intrinsics.solve import (
+    Corners,
+    Fit,
+    adjust,
+    collect,
+    error_px,
+    huber_limit_px,
+    residual_px,
+)
+from triskel.calibration.intrinsics.start import best_of_two_poses, first_fit
+from triskel.calibration.rig.errors import CornerErrors
+from triskel.camera import Camera
 from triskel.errors import InputError, JobError
 
-MIN_VIEWS = 5
-MIN_CORNERS = 8
-"""Fewer corners say too little about a pose and a lens at once."""
-OUTLIER_SIGMAS = 6.0
-"""A corner further off than this many robust standard deviations is left out of the second pass."""
-MIN_OUTLIER_PX = 1.0
-
-_Points = list[NDArray[np.float64]]
+FEW_VIEWS = 20
+"""Below this number of views, models with fewer unknowns than a full K are tried too."""
+_FIRST_NOISE_PX = 0.7
+_MIN_LEFT = 0.5
+"""A view that loses more than this share of its corners as misdetected is left out whole."""
 
 
 class IntrinsicsResult(NamedTuple):
-    """A camera's intrinsics and how well they fit.
+    """A camera's intrinsics, how well they fit, and how far they can be trusted.
 
     Attributes:
         camera: the camera; its pose is the identity.
         rms_px: RMS reprojection error over the corners that were kept.
-        view_rms_px: (V,) the same for each view given, in order; NaN for views that were not usable.
-        n_views: number of usable views.
-        n_outliers: corners left out as misdetected.
+        view_rms_px: (V,) the same for each view given, in order; NaN for views of which no corner was kept.
+        n_views: number of views used.
+        n_outliers: corners left out as misdetected, those of bad views included.
+        models: every lens model that was tried, simplest first.
+        coverage: where the board was seen.
+        certainty: standard errors of the lens.
+        residuals: every corner of the usable views; `shot` is the index of the view given, `camera` 0.
+        warnings: what makes the result weaker than it could be, one line each.
     """
 
     camera: Camera
@@ -37,6 +56,16 @@ class IntrinsicsResult(NamedTuple):
     view_rms_px: NDArray[np.float64]
     n_views: int
     n_outliers: int
+    models: tuple[ModelScore, ...]
+    coverage: Coverage
+    certainty: LensCertainty
+    residuals: CornerErrors
+    warnings: tuple[str, ...]
+
+    @property
+    def sigma(self) -> NDArray[np.float64]:
+        """Return the standard errors (4,) of fx fy cx cy, px; NaN for those that the model holds."""
+        return self.certainty.sigma
 
 
 def calibrate_intrinsics(
@@ -45,97 +74,147 @@ def calibrate_intrinsics(
     *,
     size_wh: tuple[int, int],
     name: str = "camera",
-    model: LensModel = "pinhole",
+    model: Choice = "auto",
+    force: bool = False,
 ) -> IntrinsicsResult:
-    """Calibrate one camera from views of a board (Zhang 2000, as OpenCV implements it).
+    """Calibrate one camera from views of a flat board (Zhang 2000, refined robustly).
 
-    Two passes: the second leaves out corners that the first found to be misdetected. Coverage matters more than the
-    number of views: tilt the board, and bring it close enough to fill the image.
+    Misdetected corners and bad views are found with the richest lens and left out; the lens models are then compared
+    on the same corners. Coverage matters more than the number of views: tilt the board, and bring it close enough to
+    fill the image.
 
     Args:
         views: what `board.detect` returned, one for each image; empty ones are passed over.
         board: the board.
         size_wh: image size (width, height), px.
         name: the camera's name.
-        model: `pinhole` (5 coefficients) or `fisheye` (4).
+        model: `auto` compares pinholes with 0, 1, 4, 5 and 8 coefficients and the fisheye, `pinhole` only the former;
+            `pinhole5` and so on take that one.
+        force: give a result, with warnings, where the views do not suffice for one that can be trusted.
 
     Returns:
-        The camera and its errors.
+        The camera, its errors, and how far it can be trusted.
 
     Raises:
-        InputError: fewer than 5 views with at least 8 corners that do not lie on one line.
-        JobError: OpenCV found no solution.
+        InputError: too few views, or views that leave the focal length or the lens in a corner of the image open.
+        JobError: no lens fits the views.
     """
-    corners = board.corners
-    usable = [i for i, view in enumerate(views) if is_usable(view, corners)]
-    if len(usable) < MIN_VIEWS:
+    corners = _usable_corners(views, board, size_wh=size_wh, name=name, at_least=MIN_POSES if force else MIN_VIEWS)
+    specs = candidates(model, few=corners.n_views < FEW_VIEWS)
+    starts, use, noise = _cleaned(corners, specs, size_wh=size_wh)
+    n_left = len(np.unique(corners.view[use]))
+    if n_left < MIN_POSES:
+        raise JobError(f"camera {name!r}: no lens fits the {corners.n_views} views; is the board the one described?")
+    spec, fit, scores = choose(starts, corners, specs, size_wh=size_wh, use=use, noise_px=noise)
+    camera = as_camera(fit.packed, spec, name=name, size_wh=size_wh)
+    groups = pose_groups(fit, corners, size_wh=size_wh)
+    coverage = coverage_of(fit, corners, use=use, size_wh=size_wh, groups=groups)
+    grid = coverage.counts.shape
+    certainty = certainty_of(
+        fit, corners, spec, use=use, noise_px=noise, size_wh=size_wh, grid=(grid[0], grid[1]), groups=groups
+    )
+    doubts = doubts_about(camera, certainty, coverage)
+    if not force and doubts and doubts[0].refuses:
+        raise InputError(f"camera {name!r}: {doubts[0].message}")
+    warnings = [*_about_model(spec, scores), *(doubt.message for doubt in doubts)]
+    errors = error_px(fit, corners)
+    squares = np.bincount(corners.view[use], weights=errors[use] ** 2, minlength=corners.n_views)
+    with np.errstate(invalid="ignore"):
+        view_rms_used = np.sqrt(squares / np.bincount(corners.view[use], minlength=corners.n_views))
+    view_rms = np.full(len(views), np.nan)
+    view_rms[corners.given] = view_rms_used
+    return IntrinsicsResult(
+        camera=camera,
+        rms_px=float(np.sqrt(np.mean(errors[use] ** 2))),
+        view_rms_px=view_rms,
+        n_views=n_left,
+        n_outliers=int((~use).sum()),
+        models=scores,
+        coverage=coverage,
+        certainty=certainty,
+        residuals=_residuals(fit, corners, use),
+        warnings=tuple(f"camera {name!r}: {warning}" for warning in warnings),
+    )
+
+
+def _usable_corners(
+    views: Sequence[BoardView], board: Board, *, size_wh: tuple[int, int], name: str, at_least: int
+) -> Corners:
+    """Return the corners of the usable views, or refuse when those are too few."""
+    board_corners = board.corners
+    usable = [i for i, view in enumerate(views) if is_usable(view, board_corners)]
+    if len(usable) < at_least:
         raise InputError(
             f"camera {name!r}: {len(usable)} of {len(views)} views show at least {MIN_CORNERS} corners of the board, "
-            f"{MIN_VIEWS} are needed; show it larger, tilted, and without glare"
+            f"{at_least} are needed; show it larger, tilted, and without glare"
         )
-    object_points = [corners[views[i].ids] for i in usable]
-    image_points = [np.asarray(views[i].xy, dtype=np.float64) for i in usable]
-    errors = [np.zeros(0)]
-    kept, n_outliers = [np.ones(len(xy), dtype=bool) for xy in image_points], 0
-    for last in (False, True):
-        X = [points[keep] for points, keep in zip(object_points, kept, strict=True)]
-        xy = [points[keep] for points, keep in zip(image_points, kept, strict=True)]
-        K, dist, errors = _solve(X, xy, size_wh=size_wh, model=model, name=name)
-        if last:
-            break
-        limit = outlier_limit_px(np.concatenate(errors))
-        kept = [error <= limit if (error <= limit).sum() >= MIN_CORNERS else error < np.inf for error in errors]
-        n_outliers = sum(int((~keep).sum()) for keep in kept)
-        if n_outliers == 0:
-            break
-    view_rms = np.full(len(views), np.nan)
-    view_rms[usable] = [_rms(error) for error in errors]
-    camera = Camera(name=name, size_wh=size_wh, K=K, dist=dist, model=model)
-    return IntrinsicsResult(camera, _rms(np.concatenate(errors)), view_rms, len(usable), n_outliers)
+    corners = collect(views, usable, board_corners)
+    outside = (corners.xy < -0.5) | (corners.xy > np.array(size_wh) - 0.5)
+    if outside.any():
+        x, y = corners.xy[outside.any(axis=1)][0]
+        raise InputError(
+            f"camera {name!r}: a corner at ({x:.0f}, {y:.0f}) lies outside an image of {size_wh[0]} x {size_wh[1]} px; "
+            "give the size of the images in which the board was found"
+        )
+    return corners
 
 
-def is_usable(view: BoardView, corners: NDArray[np.float64], *, min_corners: int = MIN_CORNERS) -> bool:
-    """Say whether a view has enough corners, not all on one line, to fix a pose."""
-    if len(view.ids) < min_corners or not np.isfinite(view.xy).all():
-        return False
-    spread = corners[view.ids] - corners[view.ids].mean(axis=0)
-    singular = np.linalg.svd(spread, compute_uv=False)
-    return bool(singular[1] > 0.05 * singular[0])
+def _cleaned(
+    corners: Corners, specs: tuple[LensSpec, ...], *, size_wh: tuple[int, int]
+) -> tuple[dict[str, Fit], NDArray[np.bool_], float]:
+    """Return a rich fit of each lens model wanted, the corners to use (N,), and the noise of a coordinate, px.
+
+    What is misdetected is decided by the lens that fits best, so that a lens too simple to fit does not drop corners.
+    """
+    use = np.ones(len(corners.X), dtype=bool)
+    rich = {
+        model: by_name("fisheye" if model == "fisheye" else "pinhole5")
+        for model in dict.fromkeys(spec.model for spec in specs)
+    }
+    fits = {model: first_fit(corners, spec.model, size_wh=size_wh) for model, spec in rich.items()}
+    noise = _FIRST_NOISE_PX
+    for last in (False, False, True):
+        huber_px = huber_limit_px(noise)
+        for model, spec in rich.items():
+            belief = belief_in(fits[model].packed, size_wh=size_wh, noise_px=noise)
+            fits[model] = adjust(fits[model], corners, spec, use=use, huber_px=huber_px, belief=belief)
+            if not last:
+                fits[model] = best_of_two_poses(fits[model], corners, use=use, huber_px=huber_px)
+        errors = min((error_px(fit, corners) for fit in fits.values()), key=lambda e: float(np.median(e[use])))
+        noise = noise_px(errors[use])
+        if not last:
+            use = _kept(errors, use, corners)
+    return fits, use, noise
 
 
-def outlier_limit_px(errors: NDArray[np.float64]) -> float:
-    """Return the error, px, above which a corner counts as misdetected; from the median, so outliers do not move it."""
-    # For 2D Gaussian noise the median distance is 1.1774 sigma (Rayleigh distribution).
-    return max(MIN_OUTLIER_PX, OUTLIER_SIGMAS * float(np.median(errors)) / 1.1774)
+def _kept(errors: NDArray[np.float64], use: NDArray[np.bool_], corners: Corners) -> NDArray[np.bool_]:
+    """Return the corners (N,) that were neither misdetected nor in a bad view."""
+    kept = errors <= outlier_limit_px(errors[use])
+    counts = np.bincount(corners.view, minlength=corners.n_views)
+    left = np.bincount(corners.view[kept], minlength=corners.n_views)
+    bad = bad_views(errors, corners.view, n_views=corners.n_views) | (left < _MIN_LEFT * counts)
+    return np.asarray(kept & ~bad[corners.view])
 
 
-def _rms(errors: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean(errors**2)))
+def _about_model(spec: LensSpec, scores: tuple[ModelScore, ...]) -> list[str]:
+    """Return warnings about the lens model."""
+    warnings = []
+    chosen = next(score for score in scores if score.chosen)
+    if spec.square or spec.centred:
+        imposed = [text for text, held in (("fx = fy", spec.square), ("a centred principal point", spec.centred)) if held]
+        warnings.append(f"the views are too few for a full model, so {' and '.join(imposed)} was imposed; take more")
+    elif np.isnan(chosen.held_out_px) and chosen.why:
+        warnings.append(f"the lens model {spec.name} cannot be right: {chosen.why}")
+    return warnings
 
 
-def _solve(
-    X: _Points, xy: _Points, *, size_wh: tuple[int, int], model: LensModel, name: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64], _Points]:
-    """Return K, dist and each view's corner errors, px."""
-    view_3d: list[NDArray[np.floating]]
-    view_2d: list[NDArray[np.floating]]
-    try:
-        if model == "fisheye":
-            flags = cv2.fisheye.CALIB_RECOMPUTE_EXTRINSIC | cv2.fisheye.CALIB_FIX_SKEW
-            view_3d, view_2d = [points[None] for points in X], [points[None] for points in xy]
-            _, K, dist, rvecs, tvecs = cv2.fisheye.calibrate(view_3d, view_2d, size_wh, None, None, flags=flags)
-        else:
-            view_3d = [points.astype(np.float32)[:, None] for points in X]
-            view_2d = [points.astype(np.float32)[:, None] for points in xy]
-            _, K, dist, rvecs, tvecs = cv2.calibrateCamera(view_3d, view_2d, size_wh, None, None)
-    except cv2.error as error:
-        reason = " ".join(str(error).split())
-        raise JobError(
-            f"camera {name!r}: no calibration fits {len(X)} views ({reason[-120:]}); take other ones"
-        ) from error
-    project = cv2.fisheye.projectPoints if model == "fisheye" else cv2.projectPoints
-    errors = []
-    for points, pixels, rvec, tvec in zip(X, xy, rvecs, tvecs, strict=True):
-        projected, _ = project(points[None], rvec, tvec, K, dist)
-        errors.append(np.linalg.norm(projected.reshape(-1, 2) - pixels, axis=1))
-    return np.asarray(K, dtype=np.float64), np.asarray(dist, dtype=np.float64).reshape(-1), errors
+def _residuals(fit: Fit, corners: Corners, use: NDArray[np.bool_]) -> CornerErrors:
+    """Return the table of all corners."""
+    return CornerErrors(
+        camera=np.zeros(len(use), dtype=np.int64),
+        shot=corners.given[corners.view],
+        corner=corners.id,
+        xy=corners.xy,
+        residual_px=residual_px(fit, corners),
+        kept=use,
+    )

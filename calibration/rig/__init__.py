@@ -1,5 +1,8 @@
 """Where the cameras of a rig stand, from shots in which several of them see the same board at once."""
 
 from triskel.calibration.rig.calibrate import RigCalibration, calibrate_rig
+from triskel.calibration.rig.errors import CornerErrors
+from triskel.calibration.rig.held_out import HeldOut, held_out
+from triskel.calibration.rig.uncertainty import RigUncertainty
 
-__all__ = ["RigCalibration", "calibrate_rig"]
+__all__ = ["CornerErrors", "HeldOut", "RigCalibration", "RigUncertainty", "calibrate_rig", "held_out"]

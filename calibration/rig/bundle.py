@@ -1,169 +1,279 @@
-"""Joint refinement of cameras and rigid boards: Levenberg-Marquardt with a Huber loss and exact derivatives.
+"""Joint refinement of cameras and rigid boards: Levenberg-Marquardt with a Huber loss and exact derivatives."""
 
-Every board pose appears only in the views of its own shot, so its 6 x 6 block is eliminated first (the Schur
-complement of Triggs et al. 2000, "Bundle adjustment - a modern synthesis", section 6.1) and what is solved is as small
-as the rig: 15 unknowns a camera. The Huber loss enters as weights renewed in every step.
-"""
-
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from triskel import lens
+from triskel.calibration.rig import kernel
+from triskel.calibration.rig.kernel import BOARD, PER_CAMERA, POSE, REFINED_DIST
 from triskel.camera import Camera
 from triskel.rigid import Rigid
 
-POSE, INTRINSICS, BOARD = 6, 9, 6
-_PER_CAMERA = POSE + INTRINSICS
-_COLUMNS = _PER_CAMERA + BOARD
-MAX_REFINED_DIST = 5
-"""Only K and up to this many coefficients are refined; a lens with more of them is held as it is."""
 _STEPS = 100
-_DONE = 1e-8
-_INITIAL_DAMPING, _MAX_DAMPING = 1e-4, 1e8
+_DONE = 1e-9
+_INITIAL_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-4, 1e-12, 1e8
 
 
-class CornerView(NamedTuple):
-    """The corners of one board in one image: indices of camera and shot, X (n, 3) m on the board, xy (n, 2) raw px."""
+@dataclass(frozen=True, eq=False)
+class CornerTable:
+    """All corners in one long table, view by view; a view is what one camera saw of the board of one shot.
 
-    camera: int
-    shot: int
+    Attributes:
+        view_camera, view_shot: (V,) index of camera and of shot.
+        first: (V + 1,) view v has the rows first[v]:first[v + 1].
+        corner: (n,) id on its board.
+        X: (n, 3) on the board, m.
+        xy: (n, 2) observed, raw px.
+        views_of, shot_first: the views ordered by shot, and where each shot's begin (S + 1,).
+    """
+
+    view_camera: NDArray[np.int64]
+    view_shot: NDArray[np.int64]
+    first: NDArray[np.int64]
+    corner: NDArray[np.int64]
     X: NDArray[np.float64]
     xy: NDArray[np.float64]
+    n_shots: int
+    views_of: NDArray[np.int64] = field(init=False)
+    shot_first: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        order = np.argsort(self.view_shot, kind="stable")
+        starts = np.searchsorted(self.view_shot[order], np.arange(self.n_shots + 1))
+        object.__setattr__(self, "views_of", order)
+        object.__setattr__(self, "shot_first", starts)
+
+    @property
+    def row_view(self) -> NDArray[np.int64]:
+        """Return each row's view (n,)."""
+        return np.repeat(np.arange(len(self.view_camera)), np.diff(self.first))
+
+    def only(self, rows: NDArray[np.bool_]) -> "CornerTable":
+        """Return the table of some rows (n,); views and shots keep their indices, and may become empty."""
+        counts = np.bincount(self.row_view[rows], minlength=len(self.view_camera))
+        first = np.concatenate([[0], np.cumsum(counts)])
+        corner, X, xy = self.corner[rows], self.X[rows], self.xy[rows]
+        return CornerTable(self.view_camera, self.view_shot, first, corner, X, xy, self.n_shots)
 
 
 @dataclass(frozen=True, eq=False)
 class BundleState:
-    """What is refined: the cameras, and `world_from_board` for every shot."""
+    """What is refined: the cameras as the kernels take them, and `world_from_board` of every shot.
 
-    cameras: tuple[Camera, ...]
-    boards: tuple[Rigid, ...]
+    Attributes:
+        packed: (C, 41) see `triskel.lens`.
+        boards: (S, 12) R row by row, then t.
+    """
+
+    packed: NDArray[np.float64]
+    boards: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, cameras: tuple[Camera, ...], boards: tuple[Rigid, ...]) -> "BundleState":
+        """Pack cameras and board poses."""
+        return cls(np.array([lens.pack(camera) for camera in cameras]), pack_boards(boards))
+
+    def cameras(self, like: tuple[Camera, ...]) -> tuple[Camera, ...]:
+        """Return the cameras; names, sizes and models are those of `like`."""
+        cameras = []
+        for camera, c in zip(like, self.packed, strict=True):
+            K = np.array([[c[lens.FX], c[lens.SKEW], c[lens.CX]], [0, c[lens.FY], c[lens.CY]], [0, 0, 1]])
+            dist = c[lens.DIST : lens.DIST + len(camera.dist)]
+            pose = Rigid(c[lens.POSE : lens.POSE + 9].reshape(3, 3), c[lens.POSE + 9 :])
+            cameras.append(camera.replace(K=K, dist=dist, cam_from_world=pose))
+        return tuple(cameras)
+
+    def board(self, shot: int) -> Rigid:
+        """Return `world_from_board` of a shot."""
+        return Rigid(self.boards[shot, :9].reshape(3, 3), self.boards[shot, 9:])
 
 
-def refine(state: BundleState, views: list[CornerView], *, huber_px: float, refine_intrinsics: bool) -> BundleState:
-    """Return the state with the least Huber loss of the reprojection errors; camera 0 keeps its pose.
+class Weights(NamedTuple):
+    """How much each view counts.
+
+    Attributes:
+        sigma_px: (V,) standard deviation of a corner's coordinate in each view.
+        bend: errors beyond this many of them count linearly instead of squared.
+    """
+
+    sigma_px: NDArray[np.float64]
+    bend: float = np.inf
+
+
+class NormalEquations(NamedTuple):
+    """Blocks of J^T W J and of the gradient, see `kernel`."""
+
+    A: NDArray[np.float64]
+    B: NDArray[np.float64]
+    D: NDArray[np.float64]
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+
+
+def pack_boards(boards: tuple[Rigid, ...]) -> NDArray[np.float64]:
+    """Return board poses as (S, 12)."""
+    return np.array([np.r_[pose.R.ravel(), pose.t] for pose in boards]).reshape(-1, 12)
+
+
+def free_columns(cameras: tuple[Camera, ...], *, refine_intrinsics: bool) -> NDArray[np.bool_]:
+    """Return which of the unknowns (C, 18) may move; the first camera's pose is the world and stays."""
+    free = np.zeros((len(cameras), PER_CAMERA), dtype=bool)
+    free[1:, :POSE] = True
+    for i, camera in enumerate(cameras):
+        if refine_intrinsics and len(camera.dist) <= REFINED_DIST:
+            free[i, POSE : POSE + 4 + len(camera.dist)] = True
+    return free
+
+
+def residuals(state: BundleState, table: CornerTable) -> NDArray[np.float64]:
+    """Return observed minus projected (n, 2), px; NaN behind the camera."""
+    return np.asarray(
+        kernel.residuals(
+            state.packed, state.boards, table.view_camera, table.view_shot, table.first, table.X, table.xy
+        )
+    )
+
+
+def normal_equations(
+    state: BundleState, table: CornerTable, weights: Weights, *, free: NDArray[np.bool_]
+) -> NormalEquations:
+    """Return the normal equations at a state."""
+    C, S, V = len(state.packed), len(state.boards), len(table.view_camera)
+    blocks = NormalEquations(
+        np.empty((C, PER_CAMERA, PER_CAMERA)),
+        np.empty((V, PER_CAMERA, BOARD)),
+        np.empty((S, BOARD, BOARD)),
+        np.empty((C, PER_CAMERA)),
+        np.empty((S, BOARD)),
+    )
+    kernel.normal_equations(
+        state.packed, state.boards, table.view_camera, table.view_shot, table.first, table.X, table.xy,
+        weights.sigma_px, float(weights.bend), free, *blocks,
+    )  # fmt: skip
+    return blocks
+
+
+def refine(
+    state: BundleState,
+    table: CornerTable,
+    weights: Weights,
+    *,
+    free: NDArray[np.bool_],
+    prior: NDArray[np.float64] | None = None,
+    done: float = _DONE,
+) -> BundleState:
+    """Return the state with the least loss.
 
     Args:
         state: where to start, close enough that the corners lie in front of their cameras. Those that do not are
             left out.
-        views: the observations.
-        huber_px: errors beyond this, px, count linearly instead of squared.
-        refine_intrinsics: also refine K and up to 5 distortion coefficients.
+        table: the observations.
+        weights: how they count.
+        free: (C, 18) the unknowns that may move, see `free_columns`.
+        prior: (C * 12, C * 12) adds half of lens^T prior lens, where lens are fx fy cx cy and the coefficients of
+            all cameras in a row; see `shared_lens`.
+        done: stop when a step lowers the loss by less than this share.
     """
-    free = _free_columns(state.cameras, refine_intrinsics=refine_intrinsics)
-    views = [_visible(state, view) for view in views]
-    damping, cost = _INITIAL_DAMPING, _cost(state, views, huber_px)
+    visible = np.isfinite(residuals(state, table)).all(axis=1)
+    table = table if visible.all() else table.only(visible)
+    damping, cost = _INITIAL_DAMPING, _cost(state, table, weights, prior)
     for _ in range(_STEPS):
-        A, B, D, a, b = _normal_equations(state, views, huber_px)
-        improved = False
-        while damping < _MAX_DAMPING:
-            trial = _moved(state, *_solve(A, B, D, a, b, free=free, damping=damping))
-            trial_cost = _cost(trial, views, huber_px) if trial else np.inf
-            if trial and trial_cost < cost:
-                improved = True
+        blocks = normal_equations(state, table, weights, free=free)
+        trial, trial_cost = None, np.inf
+        while damping < _MOST_DAMPING:
+            trial = _moved(state, *_step(state, table, blocks, free=free, prior=prior, damping=damping))
+            trial_cost = _cost(trial, table, weights, prior) if trial else np.inf
+            if trial_cost < cost:
                 break
             damping *= 10
-        if not improved or trial is None:
+        if trial is None or not trial_cost < cost:
             break
         gain, state, cost = (cost - trial_cost) / max(cost, 1e-300), trial, trial_cost
-        damping = max(damping / 10, 1e-12)
-        if gain < _DONE:
+        damping = max(damping / 10, _LEAST_DAMPING)
+        if gain < done:
             break
     return state
 
 
-def view_errors(state: BundleState, view: CornerView) -> NDArray[np.float64]:
-    """Return each corner's Euclidean reprojection error (n,), px; NaN behind the camera."""
-    camera = state.cameras[view.camera]
-    projected = lens.project_many(lens.pack(camera), state.boards[view.shot].apply(view.X))
-    return np.asarray(np.linalg.norm(projected - view.xy, axis=1))
+def lens_unknowns(packed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return fx fy cx cy and 8 coefficients of every camera in one row (C * 12,)."""
+    return np.ascontiguousarray(packed[:, _LENS_AT]).ravel()
 
 
-def _visible(state: BundleState, view: CornerView) -> CornerView:
-    """Return the view without the corners that its camera cannot see at the start."""
-    seen = np.isfinite(view_errors(state, view))
-    return CornerView(view.camera, view.shot, np.ascontiguousarray(view.X[seen]), np.ascontiguousarray(view.xy[seen]))
+_LENS_AT = np.r_[lens.FX, lens.FY, lens.CX, lens.CY, lens.DIST : lens.DIST + REFINED_DIST]
 
 
-def _free_columns(cameras: tuple[Camera, ...], *, refine_intrinsics: bool) -> NDArray[np.bool_]:
-    """Return which of the camera unknowns (C * 15,) may move."""
-    free = np.zeros((len(cameras), _PER_CAMERA), dtype=bool)
-    free[1:, :POSE] = True
-    if refine_intrinsics:
-        for i, camera in enumerate(cameras):
-            if len(camera.dist) <= MAX_REFINED_DIST:
-                free[i, POSE : POSE + 4 + len(camera.dist)] = True
-    return free.ravel()
+def _cost(
+    state: BundleState, table: CornerTable, weights: Weights, prior: NDArray[np.float64] | None
+) -> float:
+    """Return the loss; infinite where a corner has gone behind its camera."""
+    r = residuals(state, table)
+    e = np.hypot(r[:, 0], r[:, 1]) / weights.sigma_px[table.row_view]
+    if not np.isfinite(e).all():
+        return np.inf
+    inner = np.minimum(e, weights.bend)
+    total = float((inner * (e - 0.5 * inner)).sum())
+    if prior is not None:
+        unknowns = lens_unknowns(state.packed)
+        total += 0.5 * float(unknowns @ prior @ unknowns)
+    return total
 
 
-def _cost(state: BundleState, views: list[CornerView], huber_px: float) -> float:
-    """Return the Huber loss; infinite where a corner has gone behind its camera."""
-    total = 0.0
-    for view in views:
-        e = view_errors(state, view)
-        total += float(np.where(e <= huber_px, 0.5 * e * e, huber_px * (e - 0.5 * huber_px)).sum())
-    return total if np.isfinite(total) else np.inf
+def reduced_system(
+    blocks: NormalEquations, table: CornerTable, *, damping: float = 0.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the cameras' matrix (C * 18, C * 18) and right side, and the boards' inverse blocks (S, 6, 6)."""
+    D = blocks.D + _damped(np.diagonal(blocks.D, axis1=1, axis2=2), damping)[:, :, None] * np.eye(BOARD)
+    inverse = np.linalg.inv(D)
+    reduced, right = kernel.eliminate_boards(
+        blocks.A, blocks.B, inverse, blocks.a, blocks.b,
+        table.view_camera, table.view_shot, table.views_of, table.shot_first,
+    )  # fmt: skip
+    return reduced, right, inverse
 
 
-def _normal_equations(
-    state: BundleState, views: list[CornerView], huber_px: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the blocks of J^T W J (cameras A, cross B, boards D) and of J^T W r (a, b)."""
-    n, s = len(state.cameras) * _PER_CAMERA, len(state.boards)
-    A, B, D, a, b = (
-        np.zeros((n, n)),
-        np.zeros((s, n, BOARD)),
-        np.zeros((s, BOARD, BOARD)),
-        np.zeros(n),
-        np.zeros((s, BOARD)),
-    )
-    packed = [lens.pack(camera) for camera in state.cameras]
-    for view in views:
-        if len(view.X) == 0:
-            continue
-        board = state.boards[view.shot]
-        J, r = _view_jacobian(packed[view.camera], board.R.copy(), board.t.copy(), view.X, view.xy)
-        e = np.hypot(r[0::2], r[1::2])
-        root = np.repeat(np.sqrt(np.where(e <= huber_px, 1.0, huber_px / np.maximum(e, 1e-12))), 2)
-        J, r = J * root[:, None], r * root
-        H, g = J.T @ J, J.T @ r
-        at = slice(view.camera * _PER_CAMERA, (view.camera + 1) * _PER_CAMERA)
-        A[at, at] += H[:_PER_CAMERA, :_PER_CAMERA]
-        B[view.shot, at] += H[:_PER_CAMERA, _PER_CAMERA:]
-        D[view.shot] += H[_PER_CAMERA:, _PER_CAMERA:]
-        a[at] += g[:_PER_CAMERA]
-        b[view.shot] += g[_PER_CAMERA:]
-    return A, B, D, a, b
-
-
-def _solve(
-    A: NDArray[np.float64],
-    B: NDArray[np.float64],
-    D: NDArray[np.float64],
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
+def _step(
+    state: BundleState,
+    table: CornerTable,
+    blocks: NormalEquations,
     *,
     free: NDArray[np.bool_],
+    prior: NDArray[np.float64] | None,
     damping: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the damped step of the camera unknowns (C * 15,) and the board unknowns (S, 6)."""
-    A, B, a = A[np.ix_(free, free)], B[:, free], a[free]
-    D = D + _damped(np.diagonal(D, axis1=1, axis2=2), damping)[:, :, None] * np.eye(BOARD)
-    A = A + np.diag(_damped(np.diagonal(A), damping))
-    BD = np.swapaxes(np.linalg.solve(D, np.swapaxes(B, 1, 2)), 1, 2)
-    reduced = A - np.einsum("sik,sjk->ij", BD, B, optimize=True)
-    step = np.zeros(len(free))
-    if free.any():
+    """Return the damped step of the cameras (C, 18) and of the boards (S, 6)."""
+    n = len(free)
+    reduced, right, D_inverse = reduced_system(blocks, table, damping=damping)
+    if prior is not None:
+        P = prior_of_unknowns(prior, n)
+        reduced += P
+        padded = np.zeros((n, PER_CAMERA))
+        padded[:, POSE:] = lens_unknowns(state.packed).reshape(n, -1)
+        right -= P @ padded.ravel()
+    reduced += np.diag(_damped(np.diagonal(blocks.A, axis1=1, axis2=2).ravel(), damping))
+    step = np.zeros(n * PER_CAMERA)
+    moving = np.flatnonzero(free.ravel())
+    if len(moving):
+        M = reduced[np.ix_(moving, moving)]
         # Unknowns differ by many orders of magnitude (k3 against focal lengths): scale to a unit diagonal first.
-        scale = 1 / np.sqrt(np.maximum(np.diagonal(A), 1e-300))
-        right = -a + np.einsum("sik,sk->i", BD, b)
-        step[free] = scale * np.linalg.lstsq(reduced * np.outer(scale, scale), right * scale, rcond=1e-14)[0]
-    boards = np.linalg.solve(D, (-b - np.einsum("sik,i->sk", B, step[free]))[..., None])[..., 0]
-    return step, boards
+        scale = 1 / np.sqrt(np.maximum(np.abs(np.diagonal(M)), 1e-300))
+        step[moving] = scale * np.linalg.lstsq(M * np.outer(scale, scale), right[moving] * scale, rcond=1e-14)[0]
+    cameras = step.reshape(n, PER_CAMERA)
+    right_boards = -blocks.b.copy()
+    np.add.at(right_boards, table.view_shot, -np.einsum("vik,vi->vk", blocks.B, cameras[table.view_camera]))
+    return cameras, np.einsum("sij,sj->si", D_inverse, right_boards)
+
+
+def prior_of_unknowns(prior: NDArray[np.float64], n_cameras: int) -> NDArray[np.float64]:
+    """Return a prior on the lenses (C * 12, C * 12) as one on all camera unknowns (C * 18, C * 18)."""
+    at = np.arange(n_cameras * PER_CAMERA).reshape(n_cameras, PER_CAMERA)[:, POSE:].ravel()
+    P = np.zeros((n_cameras * PER_CAMERA, n_cameras * PER_CAMERA))
+    P[np.ix_(at, at)] = prior
+    return P
 
 
 def _damped(diagonal: NDArray[np.float64], damping: float) -> NDArray[np.float64]:
@@ -171,94 +281,24 @@ def _damped(diagonal: NDArray[np.float64], damping: float) -> NDArray[np.float64
     return np.where(diagonal > 0, damping * diagonal, 1.0)
 
 
-def _moved(state: BundleState, step: NDArray[np.float64], boards: NDArray[np.float64]) -> BundleState | None:
+def _moved(
+    state: BundleState, cameras: NDArray[np.float64], boards: NDArray[np.float64]
+) -> BundleState | None:
     """Return the state after a step; None if the step leads out of the valid range (a focal length below zero)."""
-    cameras = []
-    for camera, delta in zip(state.cameras, step.reshape(-1, _PER_CAMERA), strict=True):
-        K, dist = camera.K.copy(), camera.dist.copy()
-        K[[0, 1, 0, 1], [0, 1, 2, 2]] += delta[POSE : POSE + 4]
-        n = min(len(dist), MAX_REFINED_DIST)
-        dist[:n] += delta[POSE + 4 : POSE + 4 + n]
-        if not (np.isfinite(delta).all() and K[0, 0] > 0 and K[1, 1] > 0):
-            return None
-        cameras.append(camera.replace(K=K, dist=dist, cam_from_world=_turned(camera.cam_from_world, delta[:POSE])))
-    if not np.isfinite(boards).all():
+    if not (np.isfinite(cameras).all() and np.isfinite(boards).all()):
         return None
-    return BundleState(
-        tuple(cameras), tuple(_turned(pose, delta) for pose, delta in zip(state.boards, boards, strict=True))
-    )
+    packed = state.packed.copy()
+    packed[:, _LENS_AT] += cameras[:, POSE:]
+    if not (packed[:, [lens.FX, lens.FY]] > 0).all():
+        return None
+    packed[:, lens.POSE :] = _turned(packed[:, lens.POSE :], cameras[:, :POSE])
+    return BundleState(packed, _turned(state.boards, boards))
 
 
-def _turned(pose: Rigid, delta: NDArray[np.float64]) -> Rigid:
-    """Return (R exp(delta[:3]), t + delta[3:])."""
-    return Rigid(pose.R @ Rotation.from_rotvec(delta[:3]).as_matrix(), pose.t + delta[3:])
-
-
-@numba.njit(cache=True, nogil=True)
-def _lens_derivatives(c: NDArray[np.float64], X: float, Y: float, Z: float, out: NDArray[np.float64]) -> None:
-    """Fill out (2, 9): derivatives of (u, v) by fx fy cx cy and the first five coefficients."""
-    if c[lens.IS_FISHEYE] != 0.0:
-        r = np.hypot(X, Y)
-        theta = np.arctan2(r, Z)
-        value, _ = lens.distort_angle(c, theta)
-        ux, uy = (X / r, Y / r) if r > 1e-12 else (0.0, 0.0)
-        xd, yd = ux * value, uy * value
-        for i in range(4):
-            power = theta ** (2 * i + 3)
-            out[0, 4 + i], out[1, 4 + i] = ux * power, uy * power
-        out[0, 8] = out[1, 8] = 0.0
-    else:
-        x, y = X / Z, Y / Z
-        xd, yd, _, _, _, _ = lens.distort_pinhole(c, x, y)
-        r2 = x * x + y * y
-        out[0, 4], out[1, 4] = x * r2, y * r2
-        out[0, 5], out[1, 5] = x * r2 * r2, y * r2 * r2
-        out[0, 6], out[1, 6] = 2.0 * x * y, r2 + 2.0 * y * y
-        out[0, 7], out[1, 7] = r2 + 2.0 * x * x, 2.0 * x * y
-        out[0, 8], out[1, 8] = x * r2 * r2 * r2, y * r2 * r2 * r2
-    for i in range(4, 9):
-        out[0, i] = c[lens.FX] * out[0, i] + c[lens.SKEW] * out[1, i]
-        out[1, i] = c[lens.FY] * out[1, i]
-    out[:, :4] = 0.0
-    out[0, 0], out[1, 1], out[0, 2], out[1, 3] = xd, yd, 1.0, 1.0
-
-
-@numba.njit(cache=True, nogil=True)
-def _rotation_derivative(
-    d: NDArray[np.float64], R: NDArray[np.float64], p: NDArray[np.float64], out: NDArray[np.float64]
-) -> None:
-    """Fill out (2, 3) with d (2, 3) times the derivative of R exp(delta) p by delta, which is -R [p]_x."""
-    q = d @ R
-    for k in range(2):
-        out[k, 0] = q[k, 2] * p[1] - q[k, 1] * p[2]
-        out[k, 1] = q[k, 0] * p[2] - q[k, 2] * p[0]
-        out[k, 2] = q[k, 1] * p[0] - q[k, 0] * p[1]
-
-
-@numba.njit(cache=True, nogil=True)
-def _view_jacobian(
-    c: NDArray[np.float64],
-    R_board: NDArray[np.float64],
-    t_board: NDArray[np.float64],
-    X: NDArray[np.float64],
-    xy: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the derivatives (2 n, 21) by camera pose, intrinsics, board pose, and the residuals (2 n,), px."""
-    n = len(X)
-    J, r = np.zeros((2 * n, _COLUMNS)), np.zeros(2 * n)
-    R_cam = c[lens.POSE : lens.POSE + 9].copy().reshape(3, 3)
-    t_cam = c[lens.POSE + 9 : lens.POSE + 12].copy()
-    R_both = R_cam @ R_board
-    d = np.empty((2, 3))
-    for i in range(n):
-        world = R_board @ X[i] + t_board
-        p = R_cam @ world + t_cam
-        u, v, d[0, 0], d[0, 1], d[0, 2], d[1, 0], d[1, 1], d[1, 2] = lens.project_with_jacobian(c, p[0], p[1], p[2])
-        r[2 * i], r[2 * i + 1] = u - xy[i, 0], v - xy[i, 1]
-        rows = J[2 * i : 2 * i + 2]
-        _rotation_derivative(d, R_cam, world, rows[:, :3])
-        rows[:, 3:6] = d
-        _lens_derivatives(c, p[0], p[1], p[2], rows[:, 6:15])
-        _rotation_derivative(d, R_both, X[i], rows[:, 15:18])
-        rows[:, 18:21] = d @ R_cam
-    return J, r
+def _turned(poses: NDArray[np.float64], delta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (R exp(delta[:3]), t + delta[3:]) for poses (N, 12)."""
+    out = poses.copy()
+    turn = Rotation.from_rotvec(delta[:, :3]).as_matrix()
+    out[:, :9] = (poses[:, :9].reshape(-1, 3, 3) @ turn).reshape(-1, 9)
+    out[:, 9:] += delta[:, 3:]
+    return out

@@ -1,26 +1,44 @@
-"""`triskel rig`: looking at calibrations, and from one tool's format to another's."""
+"""`triskel rig`: looking at calibrations, checking them, and from one tool's format to another's."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from triskel.calibration.formats import FORMATS, UNITS_M, format_of_name
 from triskel.commands.show import OUT, say, table
 from triskel.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Look at a calibration, check it, convert it.")
-RigArgument = Annotated[Path, typer.Argument(help="Native YAML, Qualisys, OpenPose, Pose2Sim/anipose TOML, EasyMocap.")]
-FORMAT_OF_SUFFIX = {".yaml": "native", ".yml": "native", ".toml": "toml", ".txt": "qualisys", ".qca": "qualisys"}
+NAMES = ", ".join(FORMATS)
+RigArgument = Annotated[
+    Path, typer.Argument(help=f"{'; '.join(one.title for one in FORMATS.values())}; told apart by content.")
+]
 
 
 @app.command("show")
-def show(rig: RigArgument) -> None:
-    """Show each camera: size, focal length, field of view, where it stands."""
+def show(
+    rig: RigArgument,
+    png: Annotated[Path | None, typer.Option(help="Also draw the rig into this file.")] = None,
+    window: Annotated[bool, typer.Option("--window", help="Also show it in a window.")] = False,
+    session: Annotated[Path | None, typer.Option(help="Draw the people of this session with it.")] = None,
+) -> None:
+    """Show each camera: size, focal length, field of view, where it stands; draw what they see together."""
     from triskel.calibration import describe_rig
     from triskel.pipeline import load_rig
 
+    if png is not None and png.suffix.lower() != ".png":
+        raise InputError(f"{png}: --png writes .png")
+    if session is not None and png is None and not window:
+        raise InputError(f"{session}: --session needs a picture to be drawn into; add --png FILE or --window")
+    loaded = load_rig(rig)
+    motion = None
+    if session is not None:
+        from triskel import Session
+
+        motion = Session.open(session).motion()
     rows = table("camera", "size px", "focal px", "field of view", "stands at (m)", "looks at from", "lens")
-    for row in describe_rig(load_rig(rig)):
+    for row in describe_rig(loaded):
         centre = "  ".join(f"{value:7.3f}" for value in row.centre_m)
         rows.add_row(
             row.name,
@@ -32,19 +50,54 @@ def show(rig: RigArgument) -> None:
             row.model,
         )
     OUT.print(rows)
+    if png is not None:
+        from triskel.viewer.rig_picture import write_rig_picture
+
+        write_rig_picture(loaded, png, motion=motion)
+        say(str(png))
+    if window:
+        from triskel.viewer import show as show_window
+        from triskel.viewer.rig_picture import still_motion
+
+        show_window(motion if motion is not None else still_motion(), loaded)
 
 
 @app.command("check")
-def check(rig: RigArgument) -> None:
-    """Look for what is wrong with a calibration: cameras under the floor, inside each other, impossible lenses."""
-    from triskel.calibration import check_rig
-    from triskel.pipeline import load_rig
+def check(
+    rig: RigArgument,
+    session: Annotated[
+        Path | None, typer.Argument(help="A recording whose people were detected: does the rig fit it?")
+    ] = None,
+) -> None:
+    """Look for what is wrong with a calibration, by itself or against a recording.
 
-    findings = check_rig(load_rig(rig))
+    By itself: cameras under the floor, inside each other, impossible lenses. With a session also what its people show:
+    cameras exchanged or moved, videos late or resized, a wrong scale. Ends with 1 where something is certainly wrong.
+    """
+    from triskel.pipeline import load_rig
+    from triskel.pipeline.calibrating.rig_check import check_with_session, findings_of
+
+    loaded = load_rig(rig)
+    if session is None:
+        findings = findings_of(loaded)
+    else:
+        checked = check_with_session(loaded, session)
+        findings = checked.findings
+        rows = table("camera", "joints", "rejected %", "median px", "p95 px", "offset x, y px")
+        for row in checked.cameras:
+            rows.add_row(
+                row.camera,
+                f"{row.points}",
+                f"{row.rejected_percent:.1f}",
+                f"{row.median_px:.2f}",
+                f"{row.p95_px:.2f}",
+                f"{row.bias_x_px:+.2f}  {row.bias_y_px:+.2f}",
+            )
+        OUT.print(rows)
     for finding in findings:
         say(f"{finding.severity}: {finding.camera or 'rig'}: {finding.message}")
     if not findings:
-        say("nothing wrong was found (this does not measure accuracy)")
+        say("nothing wrong was found" + (" (this does not measure accuracy)" if session is None else ""))
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
 
@@ -53,16 +106,15 @@ def check(rig: RigArgument) -> None:
 def convert(
     source: RigArgument,
     target: Annotated[Path, typer.Argument(help="File or folder to write.")],
-    to: Annotated[
-        str | None, typer.Option(help="native, qualisys, openpose, toml, easymocap; by suffix if left out.")
+    to: Annotated[str | None, typer.Option(help=f"{NAMES}; by suffix if left out.")] = None,
+    source_format: Annotated[
+        str | None, typer.Option("--from", help="The source's format, where it looks like several.")
     ] = None,
+    unit: Annotated[str, typer.Option(help=f"What the source's lengths are in: {', '.join(UNITS_M)}.")] = "m",
 ) -> None:
     """Convert a calibration to another tool's format."""
-    from triskel.calibration import write_rig
-    from triskel.pipeline import load_rig
+    from triskel.calibration.formats import load_rig, write_rig
 
-    name = to or FORMAT_OF_SUFFIX.get(target.suffix.lower())
-    if name is None:
-        raise InputError(f"{target}: its suffix does not say the format; give it with --to")
-    write_rig(load_rig(source), target, format=name)
+    name = to or format_of_name(target)
+    write_rig(load_rig(source, format=source_format, unit=unit), target, format=name)
     say(str(target))

@@ -1,0 +1,80 @@
+"""Corners to a fraction of a pixel."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from triskel.calibration.boards.local_maps import mapped
+
+LEAST_WINDOW_PX, LARGEST_WINDOW_PX = 2, 15
+
+
+def refine_saddles(
+    grey: NDArray[np.uint8], xy: NDArray[np.float64], half_window_px: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return where four squares meet, near the given places.
+
+    The gradients within a window point along the two edges that meet; their common perpendicular point is the corner
+    (Förstner and Gülch 1987, as OpenCV's cornerSubPix does it).
+
+    Args:
+        grey: (H, W).
+        xy: (n, 2) px, right to about half a window.
+        half_window_px: (n,) how far the window reaches to each side; as far as nothing but the two edges is in it.
+
+    Returns:
+        (n, 2) px; NaN where it left its window or the image.
+    """
+    out = np.full(xy.shape, np.nan)
+    # Not a number, not a window; and what is outside the image is not refined either.
+    inside = np.isfinite(xy).all(axis=1) & np.isfinite(half_window_px)
+    inside[inside] &= ((xy[inside] >= 0) & (xy[inside] <= np.array(grey.shape[::-1]) - 1)).all(axis=1)
+    half = np.zeros(len(xy), dtype=np.int64)
+    half[inside] = np.clip(np.floor(half_window_px[inside]), LEAST_WINDOW_PX, LARGEST_WINDOW_PX)
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 40, 0.005)
+    for size in np.unique(half[inside]):
+        these = np.flatnonzero(inside & (half == size))
+        start = np.ascontiguousarray(xy[these, None], dtype=np.float32)
+        out[these] = cv2.cornerSubPix(grey, start, (int(size), int(size)), (-1, -1), criteria)[:, 0]
+    with np.errstate(invalid="ignore"):
+        out[~(np.abs(out - xy).max(axis=1) < np.maximum(half, 1))] = np.nan
+    return out
+
+
+def contrast(
+    grey: NDArray[np.uint8],
+    maps: NDArray[np.float64],
+    points: NDArray[np.float64],
+    offset_m: float,
+    dark_first: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return by how many grey levels the light squares around corners are lighter than the dark ones, at least.
+
+    Args:
+        grey: (H, W), dark squares dark.
+        maps: (n, 3, 3) board to image, about right at each corner.
+        points: (n, 2) corners on the board, m.
+        offset_m: where to look, along x and y from the corner.
+        dark_first: (n,) whether the square to the upper left is dark.
+
+    Returns:
+        (n,); negative where the colours are not those of the board, as under a finger. NaN outside the image.
+    """
+    steps = np.array([[-1, -1], [1, 1], [1, -1], [-1, 1]]) * offset_m
+    xy = mapped(maps[:, None], points[:, None] + steps)
+    levels = np.full(xy.shape[:2], np.nan)
+    limit = np.array(grey.shape[::-1]) - 1
+    seen = np.isfinite(xy).all(axis=-1)
+    seen[seen] &= ((xy[seen] >= 0) & (xy[seen] <= limit)).all(axis=-1)
+    if seen.any():
+        at = xy[seen].astype(np.float32)[:, None]
+        levels[seen] = cv2.remap(grey, at, None, cv2.INTER_LINEAR)[:, 0]
+    one, other = levels[:, :2], levels[:, 2:]
+    dark, light = np.where(dark_first[:, None], one, other), np.where(dark_first[:, None], other, one)
+    return np.asarray(light.min(axis=1) - dark.max(axis=1))
+
+
+def as_grey(image_rgb: NDArray[np.uint8], *, inverted: bool) -> NDArray[np.uint8]:
+    """Return the grey image (H, W) with dark squares dark."""
+    grey = image_rgb if image_rgb.ndim == 2 else np.asarray(cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    return np.ascontiguousarray(255 - grey if inverted else grey)

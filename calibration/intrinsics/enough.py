@@ -1,0 +1,92 @@
+"""Say whether the views can carry a calibration, and if not, why and what to do."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from triskel.calibration.intrinsics.certainty import LensCertainty
+from triskel.calibration.intrinsics.coverage import Coverage
+from triskel.camera import Camera
+
+MIN_VIEWS = 5
+MIN_POSES = 3
+"""Fewer poses leave fx fy cx cy open even without noise (two give four equations: no check at all)."""
+MAX_FOCAL_SIGMA = 0.05
+WARN_FOCAL_SIGMA = 0.01
+"""Standard error of the focal length over itself. At 5 % a point 4 m away is misplaced by 20 cm."""
+MAX_CORNER_DIAGONALS = 0.05
+WARN_CORNER_DIAGONALS = 0.002
+"""Standard error of the lens in an image corner, in image diagonals: 73 and 2.9 px at 1280 x 720."""
+FEW_TILT_DEG = 15.0
+"""A board tilted by less shows no perspective that would tell the focal length from the distance."""
+SMALL_SHARE = 0.15
+
+_CORNERS = ("top left", "top right", "bottom left", "bottom right")
+
+
+class Doubt(NamedTuple):
+    """One reason not to trust a calibration.
+
+    Attributes:
+        refuses: whether it makes the calibration useless, rather than weaker.
+        message: what is wrong and what to do.
+    """
+
+    refuses: bool
+    message: str
+
+
+def doubts_about(camera: Camera, certainty: LensCertainty, coverage: Coverage) -> tuple[Doubt, ...]:
+    """Return what speaks against a calibration, the worst first; empty if nothing does."""
+    doubts = [*_poses(coverage), *_focal(camera, certainty, coverage), *_corners(camera, certainty, coverage)]
+    return tuple(sorted(doubts, key=lambda doubt: not doubt.refuses))
+
+
+def _poses(coverage: Coverage) -> list[Doubt]:
+    """Return the doubt that all views show the same."""
+    if coverage.n_poses >= MIN_VIEWS:
+        return []
+    views = len(coverage.tilt_deg)
+    poses = "the same pose" if coverage.n_poses == 1 else f"only {coverage.n_poses} poses"
+    message = f"the {views} views show the board in {poses}, {MIN_VIEWS} different ones are needed; move and tilt it"
+    return [Doubt(coverage.n_poses < MIN_POSES, message)]
+
+
+def _focal(camera: Camera, certainty: LensCertainty, coverage: Coverage) -> list[Doubt]:
+    """Return the doubt that the focal length is not determined."""
+    focal = (camera.K[0, 0] + camera.K[1, 1]) / 2
+    share = float(np.nanmax(certainty.sigma[:2])) / focal
+    if share <= WARN_FOCAL_SIGMA:
+        return []
+    tilt = float(np.max(coverage.tilt_deg))
+    if tilt < FEW_TILT_DEG:
+        cause = f"all boards face the camera (tilted by {tilt:.0f} degrees at most); tilt it by 30 to 45 degrees"
+    elif coverage.image_share < SMALL_SHARE:
+        cause = f"the board was seen in {coverage.image_share:.0%} of the image only; bring it closer and everywhere"
+    else:
+        cause = "show the board in more views, larger, and tilted by 30 to 45 degrees in all directions"
+    return [Doubt(share > MAX_FOCAL_SIGMA, f"the focal length is uncertain by {share:.1%}: {cause}")]
+
+
+def _corners(camera: Camera, certainty: LensCertainty, coverage: Coverage) -> list[Doubt]:
+    """Return the doubt that the lens model only guesses in parts of the image that no board reached."""
+    diagonal = float(np.hypot(*camera.size_wh))
+    sigma = np.nan_to_num(certainty.corner_px, nan=0.0)
+    worst = int(np.argmax(sigma))
+    if sigma[worst] <= WARN_CORNER_DIAGONALS * diagonal:
+        return []
+    refuses = bool(sigma[worst] > MAX_CORNER_DIAGONALS * diagonal)
+    unsure = [name for name, one in zip(_CORNERS, sigma, strict=True) if one > WARN_CORNER_DIAGONALS * diagonal]
+    if coverage.image_share < SMALL_SHARE:
+        cause = f"the board was seen in {coverage.image_share:.0%} of the image only; bring it closer and everywhere"
+    else:
+        missing = [name for name in _CORNERS if name in coverage.unseen]
+        where = f"no board came near the {_listed(missing)}; " if missing else ""
+        cause = f"{where}show it there, filling the image into its corners"
+    message = f"the lens is uncertain by {sigma[worst]:.1f} px in the image's corner {_listed(unsure)}: {cause}"
+    return [Doubt(refuses, message.replace("corner ", "corners ", 1) if len(unsure) > 1 else message)]
+
+
+def _listed(names: list[str]) -> str:
+    """Return names as in a sentence: `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,195 @@
+"""Whether cameras stayed where they are during a recording: parts of it fitted alone, against the rest."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triskel.calibration.people.bundle import residuals
+from triskel.calibration.people.certainty import camera_covariance
+from triskel.calibration.people.fit import PeopleFit, fit_observed, moved_by, sigmas, significance
+from triskel.calibration.people.gauge import camera_moves, move_size, reach
+from triskel.calibration.people.sightings import RefineOptions
+from triskel.camera import Rig
+
+LEAST_MOVE_M = 0.005
+"""A move is worth a word from here on (a turn counts as the shift it causes at what is looked at)."""
+LEAST_STEP_M = 0.01
+"""The same within a recording, whose parts show people in fewer places."""
+FEWEST_FRAMES = 25
+"""Frame sets of the shortest part: with fewer, people stand in one place."""
+
+Verdict = Literal["stayed", "moved", "bumped", "placed", "not seen"]
+
+
+class DriftRow(NamedTuple):
+    """One camera in one part of the recording, against the rig of the whole.
+
+    Attributes:
+        camera: its name.
+        start_s: begin of the part.
+        end_s: end of the part.
+        moved_mm: how far its centre is from where the whole has it.
+        turned_deg: by how much it is turned.
+        moved_sigma_mm: standard error of that.
+        turned_sigma_deg: standard error of that.
+        verdict: `moved` where that is more than chance and worth a word, `stayed` otherwise, `not seen`.
+    """
+
+    camera: str
+    start_s: float
+    end_s: float
+    moved_mm: float
+    turned_deg: float
+    moved_sigma_mm: float
+    turned_sigma_deg: float
+    verdict: Verdict
+
+
+class DriftEvent(NamedTuple):
+    """A camera that stood differently after some moment.
+
+    Attributes:
+        camera: its name.
+        time_s: the moment that divides the recording best.
+        moved_mm: how far its centre went between the parts before and after it.
+        turned_deg: by how much it turned.
+    """
+
+    camera: str
+    time_s: float
+    moved_mm: float
+    turned_deg: float
+
+
+class Step(NamedTuple):
+    """A moment at which something moved: the first frame set after it, what moved, and the fits on both sides."""
+
+    at: int
+    events: tuple[DriftEvent, ...]
+    before: PeopleFit
+    after: PeopleFit
+
+
+def drift(
+    fit: PeopleFit,
+    observed: NDArray[np.float64],
+    time_s: NDArray[np.float64],
+    *,
+    options: RefineOptions,
+    border: int = 0,
+) -> tuple[DriftRow, ...]:
+    """Compare each part of a recording with a fit of more of it.
+
+    Args:
+        fit: the rig to compare with.
+        observed: (F, C, N, J, 3) people told apart, px and score.
+        time_s: (F,) of the frame sets, s.
+        options: `most_blocks` says into how many parts the recording is cut at most.
+        border: frame set at which a part begins whatever the others are: a known step.
+
+    Returns:
+        One row for each part and camera, parts in turn; none where the recording is too short to be divided, or there
+        are two cameras, whose errors show in one direction only.
+    """
+    parts = min(options.most_blocks, len(time_s) // FEWEST_FRAMES) if len(fit.rig) > 2 else 0
+    rows: list[DriftRow] = []
+    length = -(-len(time_s) // max(parts, 1))
+    sides = [side for side in np.split(np.arange(len(time_s)), [border]) if len(side)]
+    chunks = [chunk for side in sides for chunk in np.array_split(side, max(round(len(side) / length), 1))]
+    for chosen in chunks if parts > 1 else []:
+        span = float(time_s[chosen[0]]), float(time_s[chosen[-1]])
+        part = fit_observed(fit.rig, observed[chosen], time_s[chosen], options=options, noise_px=fit.bundle.noise_px)
+        seen = np.zeros(len(fit.rig), bool)
+        if part is not None:
+            seen = np.bincount(part.views.camera, minlength=len(fit.rig)) >= FEWEST_FRAMES
+            strange = _strange(fit, part, time_s, least_m=LEAST_MOVE_M)
+            moved, turned = moved_by(fit.rig, part.rig)
+            moved_sigma, turned_sigma = sigmas(part.covariance)
+        for c, name in enumerate(fit.rig.names):
+            if not seen[c]:
+                rows.append(DriftRow(name, *span, np.nan, np.nan, np.nan, np.nan, "not seen"))
+                continue
+            numbers = (float(moved[c]), float(turned[c]), float(moved_sigma[c]), float(turned_sigma[c]))
+            rows.append(DriftRow(name, *span, *numbers, "moved" if strange[c] else "stayed"))
+    return tuple(rows)
+
+
+def find_step(
+    fit: PeopleFit, observed: NDArray[np.float64], time_s: NDArray[np.float64], *, options: RefineOptions
+) -> Step | None:
+    """Look for the one moment at which a camera moved.
+
+    Where the errors of the whole divide best into two levels, what comes before and what comes after are fitted
+    alone; a walker's changing errors divide too, but then both fits agree.
+
+    Returns:
+        The moment, or None.
+    """
+    at = _best_division(_offsets(fit, len(time_s))) if len(fit.rig) > 2 else None
+    if at is None:
+        return None
+    noise = fit.bundle.noise_px
+    before = fit_observed(fit.rig, observed[:at], time_s[:at], options=options, noise_px=noise)
+    if before is None:
+        return None
+    after = fit_observed(before.rig, observed[at:], time_s[at:], options=options, noise_px=noise)
+    if after is None:
+        return None
+    strange = _strange(before, after, time_s, least_m=LEAST_STEP_M, seen=time_s[:at])
+    size = move_size(camera_moves(before.rig, after.rig), reach(fit.rig, np.median(after.bundle.X, axis=0)))
+    moved, turned = moved_by(before.rig, after.rig)
+    moment = float(0.5 * (time_s[at - 1] + time_s[at]))
+    # A camera that moves strains its neighbours; those that strain much less are not named.
+    events = tuple(
+        DriftEvent(fit.rig.names[c], moment, float(moved[c]), float(turned[c]))
+        for c in np.flatnonzero(strange & (size > 0.5 * size.max()))
+    )
+    return Step(at, events, before, after) if events else None
+
+
+def _strange(
+    whole: PeopleFit,
+    part: PeopleFit,
+    time_s: NDArray[np.float64],
+    *,
+    least_m: float,
+    seen: NDArray[np.float64] | None = None,
+) -> NDArray[np.bool_]:
+    """Return which cameras (C,) differ between two fits by more than chance, and enough to matter."""
+    moves = camera_moves(whole.rig, part.rig)
+    everyone = np.ones(len(whole.rig), bool)
+    # Both certainties in one world: that in which the part was laid over the whole.
+    same = camera_covariance(
+        whole.bundle, whole.views, time_s if seen is None else seen, free=everyone, weight=part.weight
+    )
+    clusters = min(whole.clusters, part.clusters)
+    size = move_size(moves, reach(whole.rig, np.median(part.bundle.X, axis=0)))
+    return np.asarray((significance(moves, part.covariance + same, clusters=clusters) > 1) & (size > least_m))
+
+
+def _offsets(fit: PeopleFit, frames: int) -> NDArray[np.float64]:
+    """Return (F, 2 C) the median error of every camera in every frame set, px; 0 where it saw nothing."""
+    r = residuals(fit.rig, fit.views, fit.bundle.X)
+    C = len(fit.rig)
+    label = fit.views.frame[fit.views.point] * C + fit.views.camera
+    order = np.argsort(label, kind="stable")
+    found, starts = np.unique(label[order], return_index=True)
+    out = np.zeros((frames * C, 2))
+    for one, rows in zip(found, np.split(order, starts[1:]), strict=True):
+        known = r[rows][np.isfinite(r[rows, 0])]
+        if len(known):
+            out[one] = np.median(known, axis=0)
+    return out.reshape(frames, 2 * C)
+
+
+def _best_division(offsets: NDArray[np.float64]) -> int | None:
+    """Return the frame set from which on a series (F, n) has other means; None where it is too short."""
+    n = len(offsets)
+    if n < 2 * FEWEST_FRAMES:
+        return None
+    values = np.clip(offsets - np.median(offsets, axis=0), -100, 100)
+    ends = np.arange(1, n)
+    sums = np.cumsum(values, axis=0)
+    gain = (sums[:-1] ** 2).sum(axis=1) / ends + ((sums[-1] - sums[:-1]) ** 2).sum(axis=1) / (n - ends)
+    return int(np.argmax(gain[FEWEST_FRAMES - 1 : n - FEWEST_FRAMES])) + FEWEST_FRAMES

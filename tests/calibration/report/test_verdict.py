@@ -1,0 +1,73 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from triskel.calibration.checks import Finding
+from triskel.calibration.report import advise, gather_numbers, judge
+from triskel.calibration.report.verdict import mm
+
+
+def judged(numbers):
+    return judge(numbers, advise(numbers))
+
+
+@pytest.fixture(scope="module")
+def good(recording):
+    return gather_numbers(calibration=recording.calibration, held_out=recording.held_out, boards=[recording.board])
+
+
+def test_a_good_calibration_is_not_what_limits_you(good):
+    verdict = judged(good)
+    assert (verdict.grade, verdict.headline) == ("good", "Good: use it.")
+    assert "calibration is not what limits you" in verdict.sentences[0]
+    assert f"uncertain by {mm(good.volume.typical_mm)} because of the calibration" in verdict.sentences[0]
+    assert f"is worth {mm(good.volume.detector_mm)} there" in verdict.sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("share", "grade", "words"), [(0.5, "usable", "adds to the error"), (2.0, "poor", "is what limits you")]
+)
+def test_an_uncertain_volume_is_compared_with_the_detector(good, share, grade, words):
+    volume = good.volume._replace(typical_mm=share * good.volume.detector_mm)
+    verdict = judged(dataclasses.replace(good, volume=volume))
+    assert verdict.grade == grade
+    assert words in verdict.sentences[0]
+
+
+def test_a_failed_check_makes_the_best_numbers_poor(good):
+    finding = Finding("error", "cam01", "stands 1.20 m under the floor (z = 0); is z up?")
+    verdict = judged(dataclasses.replace(good, findings=(finding,)))
+    assert verdict.grade == "poor"
+    assert "1 of the checks failed" in verdict.sentences[0]
+    assert judged(dataclasses.replace(good, findings=(finding._replace(severity="warning"),))).grade == "usable"
+
+
+@pytest.mark.parametrize(("percent", "grade"), [(0.2, "good"), (1.0, "usable"), (5.0, "poor")])
+def test_held_out_boards_of_the_wrong_size_lower_the_grade(good, percent, grade):
+    held = dataclasses.replace(good, held_out=good.held_out._replace(board_percent=percent))
+    assert judged(held).grade == grade
+
+
+@pytest.mark.parametrize(("px", "grade"), [(0.5, "good"), (1.5, "usable"), (4.0, "poor")])
+def test_a_poor_fit_lowers_the_grade(good, px, grade):
+    assert judged(dataclasses.replace(good, rms_px=px)).grade == grade
+
+
+def test_lenses_alone_are_judged_by_their_focal_lengths(recording):
+    lens = recording.intrinsics["cam01"]
+    verdict = judged(gather_numbers(intrinsics={"cam01": lens}))
+    sigma = 100 * max(lens.sigma[:2]) / lens.camera.K[0, 0]
+    assert any(f"known to {sigma:.2g} %" in one and "where the cameras stand" in one for one in verdict.sentences)
+
+
+def test_unknown_numbers_are_not_spoken_of(good):
+    unknown = dataclasses.replace(good, rms_px=np.nan, volume=good.volume._replace(typical_mm=np.nan), held_out=None)
+    assert judged(unknown).sentences == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.417, "0.42 mm"), (1.26, "1.3 mm"), (13.4, "13 mm"), (np.nan, "an unknown length")]
+)
+def test_lengths_have_two_digits(value, text):
+    assert mm(value) == text

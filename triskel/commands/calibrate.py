@@ -1,0 +1,321 @@
+"""`triskel calibrate`: lenses and rigs from boards, where the world is, and rigs from people."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from triskel.commands.show import OUT, collected_warnings, progress_bars, say, table
+from triskel.errors import InputError, JobError
+
+if TYPE_CHECKING:
+    from triskel.calibration.boards import Board
+    from triskel.calibration.intrinsics import Choice
+    from triskel.calibration.people import PeopleCalibration
+    from triskel.calibration.world import Placed
+    from triskel.camera import Rig
+    from triskel.pipeline.calibrating import BoardCalibration
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Calibrate: lenses and rigs from a board, where the floor is, and rigs from people who walk.\n\n"
+    "The usual way: print a board ('triskel board make'), film it with all cameras, 'triskel calibrate rig'.",
+)
+
+FootageArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="Videos <camera>.mp4, folders of pictures <camera>/*.jpg, a session, or boards.parquet of an earlier run."
+    ),
+]
+BoardOption = Annotated[
+    Path | None,
+    typer.Option("--board", help="The board's YAML, as 'triskel board make' writes it; known for boards.parquet."),
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the calibration and its report.")]
+ModelOption = Annotated[
+    str, typer.Option("--model", help="Lens: auto (chosen by errors on views left out), none, k1, 4, 5, 8, fisheye.")
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Take what the recording cannot carry, and write a rig that failed a check.")
+]
+MODELS: "dict[str, Choice]" = {
+    "auto": "auto",
+    "none": "pinhole0",
+    "k1": "pinhole1",
+    "4": "pinhole4",
+    "5": "pinhole5",
+    "8": "pinhole8",
+    "pinhole": "pinhole",
+    "fisheye": "fisheye",
+}
+
+
+@app.command("intrinsics")
+def intrinsics(
+    footage: FootageArgument,
+    *,
+    board: BoardOption = None,
+    out: OutOption = Path("calibration"),
+    model: ModelOption = "auto",
+    force: ForceOption = False,
+) -> None:
+    """Calibrate each camera's lens: show it the board close up, tilted, and in every corner of the image."""
+    from triskel.pipeline import calibrating
+
+    choice = _model(model)
+    with collected_warnings(), progress_bars() as progress:
+        seen = calibrating.open_footage(footage, _boards(board), progress=progress)
+        lenses = calibrating.lenses_from_boards(seen, model=choice, force=force, progress=progress)
+        page, file = calibrating.write_lenses(out, seen, lenses)
+    rows = table("camera", "lens", "focal px", "RMS px", "views", "held-out px")
+    for name, found in lenses.items():
+        chosen = next(score for score in found.models if score.chosen)
+        focal = f"{found.camera.K[0, 0]:.1f} +- {found.sigma[0]:.1f}"
+        rows.add_row(name, chosen.name, focal, f"{found.rms_px:.2f}", str(found.n_views), f"{chosen.held_out_px:.2f}")
+    OUT.print(rows)
+    say(f"lenses: {file}")
+    say(f"report: {page}")
+
+
+@app.command("rig")
+def rig(
+    footage: FootageArgument,
+    *,
+    board: BoardOption = None,
+    intrinsics: Annotated[
+        Path | None,
+        typer.Option(
+            "--intrinsics",
+            help="Known lenses: a rig file in any format. Or close-ups of the board to find them from, as FOOTAGE. "
+            "Without it they come from FOOTAGE itself.",
+        ),
+    ] = None,
+    out: OutOption = Path("calibration"),
+    model: ModelOption = "auto",
+    refine_intrinsics: Annotated[
+        bool | None,
+        typer.Option(
+            "--refine-intrinsics/--keep-intrinsics",
+            help="Adjust the lenses together with the poses; by default those that were not given.",
+        ),
+    ] = None,
+    floor: Annotated[
+        int | None, typer.Option("--floor", help="Number of a frame in which the board lies on the floor.")
+    ] = None,
+    origin: Annotated[
+        str, typer.Option(help="With --floor: the world's origin at the board's corner or middle.")
+    ] = "corner",
+    still: Annotated[
+        bool, typer.Option("--still-board", help="The boards stand still throughout: average over the frames.")
+    ] = False,
+    force: ForceOption = False,
+) -> None:
+    """Calibrate a rig: all cameras film one board (or several) that is moved through the volume."""
+    from triskel.pipeline import calibrating
+
+    choice = _model(model)
+    if origin not in ("corner", "middle"):
+        raise InputError(f"--origin is corner or middle, got {origin!r}")
+    with collected_warnings(), progress_bars() as progress:
+        boards = _boards(board)
+        seen = calibrating.open_footage(footage, boards, progress=progress)
+        given, source = _intrinsics(intrinsics)
+        close_ups = calibrating.open_footage(source, boards or seen.boards, progress=progress) if source else None
+        request = calibrating.RigRequest(
+            given=given,
+            close_ups=close_ups,
+            model=choice,
+            refine_intrinsics=refine_intrinsics,
+            floor_set=floor,
+            floor_origin="middle" if origin == "middle" else "corner",
+            still=still,
+            force=force,
+        )
+        done = calibrating.rig_from_boards(seen, request, progress=progress)
+        page, file = calibrating.write_board_calibration(out, done, force=force)
+    _say_rig(done)
+    say(f"report: {page}")
+    if file is None:
+        names = ", ".join(sorted({finding.code for finding in done.findings if finding.severity == "error"}))
+        raise JobError(f"no rig was written, the checks failed ({names}); see the report, or write it with --force")
+    say(f"rig: {file}")
+
+
+@app.command("world")
+def world(
+    rig: Annotated[Path, typer.Argument(help="The rig, in any format 'triskel rig' knows.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", help="The rig in its new world, native YAML.")],
+    floor_board: Annotated[
+        Path | None, typer.Option(help="Pictures or videos of a board that lies on the floor; with --board.")
+    ] = None,
+    board: BoardOption = None,
+    floor_points: Annotated[
+        Path | None, typer.Option(help="YAML: pixels of an origin, a point on the x axis, a point on the floor.")
+    ] = None,
+    scene_points: Annotated[
+        Path | None, typer.Option(help="YAML: points with known places and their pixels; gives the scale too.")
+    ] = None,
+    keep_scale: Annotated[bool, typer.Option("--keep-scale", help="With --scene-points: do not scale.")] = False,
+    place_cameras: Annotated[
+        bool, typer.Option("--place-cameras", help="With --scene-points: take only the lenses, find every pose anew.")
+    ] = False,
+    people: Annotated[
+        Path | None, typer.Option(help="A session in which people stand and walk: floor and up come from them.")
+    ] = None,
+    height: Annotated[float | None, typer.Option(help="With --people: the person's height, m, for the scale.")] = None,
+    person: Annotated[int | None, typer.Option(help="Whose height that is, where there are several.")] = None,
+    wand: Annotated[
+        Path | None, typer.Option(help="CSV with frame, camera, marker, x_px, y_px of a wand: gives the scale.")
+    ] = None,
+    wand_length: Annotated[float | None, typer.Option(help="Distance of the wand's two markers, m.")] = None,
+    origin: Annotated[str, typer.Option(help="corner or middle of a board; person or cameras with --people.")] = "",
+) -> None:
+    """Say where a rig's floor is, which way is up and how large a metre is."""
+    from triskel.pipeline import calibrating, load_rig
+    from triskel.rig_file import save_rig
+
+    request = calibrating.WorldRequest(
+        floor_board=floor_board,
+        boards=tuple(_boards(board)),
+        floor_points=floor_points,
+        scene_points=scene_points,
+        keep_scale=keep_scale,
+        place_cameras=place_cameras,
+        people=people,
+        height_m=height,
+        person=person,
+        wand=wand,
+        wand_length_m=wand_length,
+        origin=origin,
+    )
+    with collected_warnings(), progress_bars() as progress:
+        steps = calibrating.change_world(load_rig(rig), request, progress=progress)
+    for placed in steps:
+        _say_placed(placed)
+    save_rig(steps[-1].rig, out)
+    say(f"rig: {out}")
+
+
+@app.command("refine")
+def refine(
+    session: Annotated[Path, typer.Argument(help="A session in which people walk through the whole volume.")],
+    *,
+    rig: Annotated[
+        Path | None, typer.Option("--rig", help="The rig to start from, in any format; the session's by default.")
+    ] = None,
+    detections: Annotated[
+        Path | None, typer.Option(help="OpenPose JSON, one folder a camera; SESSION may be new then.")
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate of a new session.")] = None,
+    from_people: Annotated[
+        bool, typer.Option("--from-people", help="Find all poses from nothing but the lenses; needs --height.")
+    ] = False,
+    height: Annotated[float | None, typer.Option(help="How tall the person seen best is, m.")] = None,
+    person: Annotated[int | None, typer.Option(help="Whose height that is, from 0, where there are several.")] = None,
+    focal: Annotated[bool, typer.Option("--focal", help="Refine the focal lengths too.")] = False,
+    use: Annotated[
+        bool,
+        typer.Option("--use", help="Make it the session's rig; calibration/rig_before.yaml keeps the old one."),
+    ] = False,
+) -> None:
+    """Improve a rig from people who walk in it, and say which camera was moved; no board needed."""
+    from triskel import pipeline
+    from triskel.calibration.people import RefineOptions
+    from triskel.pipeline import calibrating
+
+    if from_people and height is None:
+        raise InputError("--from-people needs --height: nothing else says how large a metre is")
+    if height is not None and not from_people:
+        raise InputError("--height goes with --from-people; a refined rig keeps its scale (see 'calibrate world')")
+    loaded = pipeline.load_rig(rig) if rig else None
+    with collected_warnings():
+        if detections is not None:
+            opened = pipeline.import_detections(session, detections, rig=loaded, fps=fps)
+        else:
+            opened = pipeline.open_or_adopt(session)
+        done, result = calibrating.refine_session(
+            opened, rig=loaded, options=RefineOptions(focal=focal), height_m=height, person=person
+        )
+    page, file = calibrating.write_people_calibration(done, result, use=use)
+    _say_people(result)
+    say(f"report: {page}")
+    say(f"rig: {file}" + (", which the session uses from now on" if use else ""))
+
+
+def _model(name: str) -> "Choice":
+    if name not in MODELS:
+        raise InputError(f"--model is one of {', '.join(MODELS)}, got {name!r}")
+    return MODELS[name]
+
+
+def _boards(path: Path | None) -> "tuple[Board, ...]":
+    from triskel.calibration.boards import load_boards
+
+    return () if path is None else load_boards(path)
+
+
+def _intrinsics(path: Path | None) -> "tuple[Rig | None, Path | None]":
+    """Return the rig that a path holds, or the path as a recording of close-ups."""
+    from triskel.errors import ConfigError
+    from triskel.pipeline import load_rig
+
+    if path is None:
+        return None, None
+    if path.suffix == ".parquet":
+        return None, path
+    try:
+        return load_rig(path), None
+    except ConfigError:
+        if path.is_dir():  # some formats are folders too
+            return None, path
+        raise
+
+
+def _say_rig(done: "BoardCalibration") -> None:
+    """Print the rig in a table, what was measured on boards that were not used, and what the checks found."""
+    result = done.calibration
+    rows = table("camera", "views", "RMS px", "stands at (m)", "+- mm")
+    for camera, sigma in zip(done.rig, result.uncertainty.centre_sigma_mm, strict=True):
+        centre = "  ".join(f"{value:7.3f}" for value in camera.centre)
+        rms = f"{result.camera_rms_px[camera.name]:.2f}"
+        rows.add_row(camera.name, str(result.camera_views[camera.name]), rms, centre, f"{max(sigma):.1f}")
+    OUT.print(rows)
+    if done.held_out is not None:
+        say(
+            f"on boards that were not used, neighbouring corners are off by {done.held_out.median_mm:.2f} mm (median, "
+            f"{done.held_out.median_percent:.2f} % of the distance)"
+        )
+    for finding in done.findings:
+        say(f"{finding.severity}: {finding.camera or 'rig'}: {finding.message}")
+
+
+def _say_people(result: "PeopleCalibration") -> None:
+    """Print how far the cameras moved, and what the people say before and after."""
+    rows = table("camera", "moved mm", "+-", "turned deg", "+-", "verdict")
+    for move in result.moves:
+        rows.add_row(
+            move.camera,
+            f"{move.moved_mm:.1f}",
+            f"{move.moved_sigma_mm:.1f}",
+            f"{move.turned_deg:.2f}",
+            f"{move.turned_sigma_deg:.2f}",
+            move.verdict,
+        )
+    OUT.print(rows)
+    for words, change in (("people used", result.used), ("people not used", result.held_out)):
+        if change is not None:
+            say(
+                f"{words}: median reprojection error {change.before.median_px:.1f} -> {change.after.median_px:.1f} px "
+                f"({change.median_change:+.0%})"
+            )
+
+
+def _say_placed(placed: "Placed") -> None:
+    for message in placed.messages:
+        say(message)
+    if placed.residual_mm == placed.residual_mm:  # not NaN
+        say(f"left over: {placed.residual_mm:.1f} mm RMS")
+    if placed.scale != 1:
+        say(f"lengths were multiplied by {placed.scale:.5g}")

@@ -1,0 +1,77 @@
+"""What a calibration leaves on disk: rig or lenses, the boards that were found, the report."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from triskel.calibration.footage import BoardFootage
+from triskel.camera import Rig
+from triskel.pipeline.calibrating.boards import BoardCalibration
+from triskel.rig_file import save_rig
+
+if TYPE_CHECKING:
+    from triskel.calibration.intrinsics import IntrinsicsResult
+
+FOOTAGE_FILE, RIG_FILE, LENSES_FILE = "boards.parquet", "rig.yaml", "intrinsics.yaml"
+
+
+def write_board_calibration(
+    folder: str | Path, calibration: BoardCalibration, *, force: bool = False
+) -> tuple[Path, Path | None]:
+    """Write a rig, the boards that were found, and the report into a folder.
+
+    A rig that stood there is kept as `rig_before.yaml`. One that failed a check is not written unless forced.
+
+    Args:
+        folder: where to; created when missing.
+        calibration: what `rig_from_boards` returned.
+        force: write the rig whatever the checks say.
+
+    Returns:
+        The report's page, and the rig; None where it was held back.
+    """
+    from triskel.calibration.footage import save_footage
+    from triskel.calibration.report import write_calibration_report
+
+    folder = Path(folder)
+    save_footage(calibration.footage, folder / FOOTAGE_FILE)
+    page = write_calibration_report(
+        folder,
+        intrinsics=calibration.lenses or None,
+        calibration=calibration.calibration,
+        held_out=calibration.held_out,
+        boards=calibration.footage.boards,
+        findings=calibration.findings,
+        footage=calibration.footage,
+        title="Calibration of the rig",
+    )
+    if not force and any(finding.severity == "error" for finding in calibration.findings):
+        return page, None
+    keep_before(folder / RIG_FILE)
+    save_rig(calibration.rig, folder / RIG_FILE)
+    return page, folder / RIG_FILE
+
+
+def write_lenses(folder: str | Path, footage: BoardFootage, lenses: "dict[str, IntrinsicsResult]") -> tuple[Path, Path]:
+    """Write lenses as a rig file in which all cameras stand at the origin, the boards found, and the report.
+
+    Returns:
+        The report's page, and the file of lenses.
+    """
+    from triskel.calibration.footage import save_footage
+    from triskel.calibration.report import write_calibration_report
+
+    folder = Path(folder)
+    save_footage(footage, folder / FOOTAGE_FILE)
+    page = write_calibration_report(
+        folder, intrinsics=lenses, boards=footage.boards, footage=footage, title="Calibration of the lenses"
+    )
+    keep_before(folder / LENSES_FILE)
+    save_rig(Rig(tuple(found.camera for found in lenses.values())), folder / LENSES_FILE)
+    return page, folder / LENSES_FILE
+
+
+def keep_before(path: Path) -> None:
+    """Keep the file that stands at a path as `<name>_before`, so that a worse calibration costs nobody a better one."""
+    if path.is_file():
+        shutil.copy2(path, path.with_name(f"{path.stem}_before{path.suffix}"))
