@@ -58,7 +58,7 @@ class Extent(NamedTuple):
 class Seen(NamedTuple):
     """How many cameras see each cell (rows along y, columns along x), and the floor area seen by 2 and by 3, m2."""
 
-    count: NDArray[np.int64]
+    cameras: NDArray[np.int64]
     area2_m2: float
     area3_m2: float
 
@@ -188,7 +188,7 @@ def _shade(ax: "Axes", extent: Extent, seen: Seen, *, cameras: int) -> None:
     from matplotlib.patches import Patch
 
     steps = list(SHADES)
-    step = np.searchsorted(steps, seen.count, side="right") - 1
+    step = np.searchsorted(steps, seen.cameras, side="right") - 1
     ax.imshow(
         step, cmap=ListedColormap(list(SHADES.values())), vmin=-0.5, vmax=len(steps) - 0.5, origin="lower",
         extent=(extent.low[0], extent.high[0], extent.low[1], extent.high[1]), interpolation="nearest", zorder=0,
@@ -238,7 +238,16 @@ def _scene(ax: "Axes", rig: Rig, motion: Motion3D | None, from_world: NDArray[np
         tip = length * from_world[:, axis]
         if np.linalg.norm(tip) > 0:
             ax.plot((0, tip[0]), (0, tip[1]), color=colour, linewidth=2, zorder=3, solid_capstyle="round")
-            ax.text(*(1.18 * tip), "xyz"[axis], color=colour, fontsize=8, ha="center", va="center", clip_on=True)
+            ax.text(
+                1.18 * tip[0],
+                1.18 * tip[1],
+                "xyz"[axis],
+                color=colour,
+                fontsize=8,
+                ha="center",
+                va="center",
+                clip_on=True,
+            )
     if motion is not None:
         _people(ax, motion, from_world)
     middle = _middle(rig) @ from_world.T
@@ -282,7 +291,7 @@ def _name(
         place = place - np.array([0, line])
     taken.append(place)
     ax.text(
-        *place, name, fontsize=8, color=INK, ha="center", va="center", zorder=6, clip_on=False,
+        place[0], place[1], name, fontsize=8, color=INK, ha="center", va="center", zorder=6, clip_on=False,
         bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.7, "pad": 0.8},
     )  # fmt: skip
 
@@ -299,7 +308,7 @@ def _floor(ax: "Axes", from_world: NDArray[np.float64], extent: Extent) -> None:
     for line in ends:
         ax.plot(*(line @ from_world.T).T, color=LINE, linewidth=0.9, zorder=1)
     corner = np.array([x[-1], y[0], 0]) @ from_world.T
-    ax.text(*corner, f" grid {step:g} m", fontsize=8, color=SOFT, va="top", clip_on=False)
+    ax.text(corner[0], corner[1], f" grid {step:g} m", fontsize=8, color=SOFT, va="top", clip_on=False)
 
 
 def nice_step_m(size_m: float) -> float:

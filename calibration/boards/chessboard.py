@@ -16,6 +16,9 @@ FIRST_LOOK_PX = 960
 """Longer side of the picture that the board is looked for in. Squares of 12 px in 1920 are still found there, and
 looking through the whole picture takes four times as long; the corners are then refined in the whole one."""
 
+SMALLEST_PX = 24
+"""Shorter side of a picture; OpenCV's finders fail on less."""
+
 WINDOW = 0.35
 """Reach of the search window, in squares as they are in the image."""
 
@@ -78,8 +81,10 @@ class Chessboard:
         A corner that glare or a shadow has moved is left out.
         """
         grey = as_grey(image_rgb, inverted=self.inverted)
+        if min(grey.shape) < SMALLEST_PX:
+            return BoardView.empty()
         scale = min(1.0, FIRST_LOOK_PX / max(grey.shape))
-        small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
+        small = _shrunk(grey, scale)
         for find in (_classic, _exhaustive):
             rough = find(small, self.corners_xy)
             if rough is not None:
@@ -117,6 +122,14 @@ class Chessboard:
         right, down = table[:, -1] - table[:, 0], table[-1] - table[0]
         (a, b), (c, d) = right.mean(axis=0), down.mean(axis=0)
         return np.ascontiguousarray(table if a * d - b * c > 0 else table[:, ::-1]).reshape(-1, 2)
+
+
+def _shrunk(grey: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """Return the picture made smaller, at least of the size that the finders need."""
+    if scale >= 1:
+        return grey
+    size = [max(SMALLEST_PX, round(side * scale)) for side in grey.shape[::-1]]
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _classic(grey: NDArray[np.uint8], corners_xy: tuple[int, int]) -> NDArray[np.float64] | None:

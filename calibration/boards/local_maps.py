@@ -61,9 +61,9 @@ def px_per_m(maps: NDArray[np.float64], points: NDArray[np.float64], step_m: flo
         points: (..., 2) board points, m.
         step_m: length over which it is measured.
     """
-    d = step_m / 2
-    right = mapped(maps, points + (d, 0)) - mapped(maps, points - (d, 0))
-    down = mapped(maps, points + (0, d)) - mapped(maps, points - (0, d))
+    dx, dy = np.eye(2) * step_m / 2
+    right = mapped(maps, points + dx) - mapped(maps, points - dx)
+    down = mapped(maps, points + dy) - mapped(maps, points - dy)
     a, b, c = (right**2).sum(-1), (down**2).sum(-1), (right * down).sum(-1)
     # The smaller singular value of the 2 x 2 matrix with these two columns.
     least = (a + b) / 2 - np.sqrt(np.maximum(((a - b) / 2) ** 2 + c**2, 0.0))

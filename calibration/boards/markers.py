@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from triskel.errors import ConfigError
 
-
 LEAST_PERIMETER = 0.018
 """Of a marker, in longer sides of the image; OpenCV's 0.03 misses markers of less than 14 px in 1920."""
 

@@ -7,6 +7,11 @@ from numpy.typing import NDArray
 from triskel.calibration.boards.local_maps import mapped
 
 LEAST_WINDOW_PX, LARGEST_WINDOW_PX = 2, 15
+RIM_PX = 40
+
+SMOOTHING = ((0, 3, 0.5), (4, 5, 0.8), (6, LARGEST_WINDOW_PX, 1.2))
+"""Least and largest reach of a window, and how much the picture is smoothed for it, sigma in px. Between the pixels of
+a sharp picture gradients are wrong, which costs 0.02 to 0.05 px; smoothing more brings markers into small windows."""
 
 
 def refine_saddles(
@@ -31,11 +36,20 @@ def refine_saddles(
     inside[inside] &= ((xy[inside] >= 0) & (xy[inside] <= np.array(grey.shape[::-1]) - 1)).all(axis=1)
     half = np.zeros(len(xy), dtype=np.int64)
     half[inside] = np.clip(np.floor(half_window_px[inside]), LEAST_WINDOW_PX, LARGEST_WINDOW_PX)
+    if not inside.any():
+        return out
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 40, 0.005)
-    for size in np.unique(half[inside]):
-        these = np.flatnonzero(inside & (half == size))
-        start = np.ascontiguousarray(xy[these, None], dtype=np.float32)
-        out[these] = cv2.cornerSubPix(grey, start, (int(size), int(size)), (-1, -1), criteria)[:, 0]
+    corner = np.maximum(xy[inside].min(axis=0).astype(int) - RIM_PX, 0)
+    end = xy[inside].max(axis=0).astype(int) + RIM_PX
+    crop = grey[corner[1] : end[1], corner[0] : end[0]]
+    for low, high, sigma_px in SMOOTHING:
+        sizes = np.unique(half[inside & (half >= low) & (half <= high)])
+        smooth = cv2.GaussianBlur(crop, (0, 0), sigma_px) if len(sizes) else crop
+        for size in sizes:
+            these = np.flatnonzero(inside & (half == size))
+            start = np.ascontiguousarray((xy[these] - corner)[:, None], dtype=np.float32)
+            fine = cv2.cornerSubPix(smooth, start, (int(size), int(size)), (-1, -1), criteria)
+            out[these] = fine[:, 0] + corner
     with np.errstate(invalid="ignore"):
         out[~(np.abs(out - xy).max(axis=1) < np.maximum(half, 1))] = np.nan
     return out

@@ -20,9 +20,10 @@ FEWEST_JOINTS, FEWEST_FRAMES = 5, 10
 LEAST_LAG = 0.4
 FEWEST_POINTS = 100
 MAX_POINTS = 1500
-LATE_RATIO, OTHER_RATIO = 0.75, 0.45
+MOST_TRIED = 4
+LATE_RATIO, OTHER_RATIO = 0.75, 0.36
 """The error that is left after a camera is put right, as a share of that before, for its fault to be believed."""
-LATE_GAIN_PX, OTHER_GAIN_PX = 1.0, 6.0
+LATE_GAIN_PX, OTHER_GAIN_PX = 1.0, 4.0
 """And how much smaller it must be. People look different from each side: pixels of single figures prove no fault."""
 SAME_SCALE, SAME_ANGLE_DEG = 0.08, 25.0
 """An image that differs less than this from where it should be was not rescaled or turned: its camera was moved."""
@@ -96,6 +97,17 @@ def examine_camera(
         if other and other.after_px < OTHER_RATIO * left and left - other.after_px > OTHER_GAIN_PX * factor:
             best, left = other, other.after_px
     return best
+
+
+def distance_px(
+    rig: Rig, detections: Detections2D, time_s: NDArray[np.float64], name: str, frames: NDArray[np.intp]
+) -> float:
+    """Return a camera's median distance from the people that all others see, px; arguments as in `examine_camera`."""
+    some = at_frames(detections, frames)
+    X = fit_people(rig, some.select([other for other in some.cameras if other != name]), time_s[frames]).people.raw
+    seen = some.keypoints[:, some.cameras.index(name)]
+    seen = np.where(seen[..., 2:] >= LEAST_SCORE, seen[..., :2], np.nan)
+    return _error(project(rig[name], X.points.X), seen, CAP_PX * pixel_factor(rig))
 
 
 def corrected(rig: Rig, detections: Detections2D, name: str, fault: Fault) -> tuple[Rig, Detections2D]:
@@ -199,18 +211,19 @@ def _matched(X: NDArray[np.float64], projected: NDArray[np.float64], seen: NDArr
 def _changed_image(
     skeleton: Skeleton, projected: NDArray[np.float64], seen: NDArray[np.float64], before: float
 ) -> Fault | None:
-    """Return what the image as a whole was done to: the largest person of each frame, wherever he or she is, tells."""
+    """Return what the image as a whole was done to: the largest detection, wherever it is, should be somebody there."""
     if not projected.size or not seen.size:
         return None
-    p, d = _largest(projected), _largest(seen)
+    d = _largest(seen)
+    people = [_largest(projected), *(projected[:, n] for n in range(min(projected.shape[1], MOST_TRIED)))]
     best: tuple[complex, complex, float, bool] | None = None
-    for mirror in (False, True):
+    for mirror, p in ((mirror, p) for mirror in (False, True) for p in people):
         # In a mirrored image the left hand is detected as a right one, and people are seen at minus x.
         source = p * (-1.0, 1.0) if mirror else p
         target = d[:, list(skeleton.flips)] if mirror else d
         good = np.isfinite(source[..., 0]) & np.isfinite(target[..., 0])
         if good.sum() < FEWEST_POINTS:
-            return None
+            continue
         found = _similarity(source[good], target[good])
         if best is None or found[2] < 0.7 * best[2]:
             best = (*found, mirror)

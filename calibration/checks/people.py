@@ -16,7 +16,7 @@ from triskel.calibration.checks.fit import (
     some_frames,
 )
 from triskel.calibration.checks.geometry import Finding, common_look_at
-from triskel.calibration.checks.one_camera import Fault, corrected, examine_camera
+from triskel.calibration.checks.one_camera import Fault, corrected, distance_px, examine_camera
 from triskel.calibration.world.body import body_axis, foot_joints, measure_bodies
 from triskel.calibration.world.placed import moved_rig
 from triskel.calibration.world.scale import statures
@@ -36,6 +36,8 @@ POOR = 0.45
 """Share explained below which the rig as a whole is in question."""
 LEAST_RISE = 0.02
 """How much more a rig must explain once a camera is put right, or else the fault is not believed."""
+STANDS_OUT = 2.5
+"""How many times further off than the others a camera is that was moved."""
 MIN_OUTSIDE = 0.02
 UPRIGHT_DEG = 35.0
 FLOOR_OFF_M = 0.3
@@ -117,7 +119,7 @@ def _check_extent(case: _Case) -> list[Finding]:
         if not len(xy) or outside.mean() <= MIN_OUTSIDE:
             continue
         reach = np.percentile(xy, 99.5, axis=0)
-        turned = w != h and (reach <= (1.01 * h, 1.01 * w)).all()
+        turned = w != h and (reach <= (1.1 * h, 1.1 * w)).all() and bool(reach[int(h > w)] <= min(w, h) * 1.1)
         why = "the video is turned by 90 degrees" if turned else "the video is larger than what was calibrated"
         message = (
             f"people are detected at up to {reach[0]:.0f}, {reach[1]:.0f} px, outside of the calibrated {w} x {h} px: "
@@ -177,11 +179,11 @@ def _check_cameras(case: _Case, fit: Fit) -> tuple[list[Finding], Fit]:
             if fault is not None:
                 rig, detections = corrected(case.rig, case.detections, name, fault)
                 trials.append((case.fit(rig, detections), name, fault, rig, detections))
+        trials = [trial for trial in trials if trial[0].explained > fit.explained + LEAST_RISE]
+        trials = [trial for trial in trials if trial[2].kind != "moved" or _stands_out(case, *trial[1:])]
         if not trials:
             break
         better, name, fault, rig, detections = max(trials, key=lambda trial: trial[0].explained)
-        if not better.explained > fit.explained + LEAST_RISE:
-            break
         rate = 1 / float(np.median(np.diff(case.time_s)))
         findings.append(_finding(name, fault, case.rig[name], rate, case.scale))
         case, fit = case._replace(rig=rig, detections=detections), better
@@ -189,6 +191,14 @@ def _check_cameras(case: _Case, fit: Fit) -> tuple[list[Finding], Fit]:
     if not findings:
         findings += _unexplained(case, fit)
     return findings, fit
+
+
+def _stands_out(case: _Case, name: str, fault: Fault, rig: Rig, detections: Detections2D) -> bool:
+    """Say whether a camera is far worse than the others once it is put right: a poor rig is poor in all of them."""
+    others = [other for other in detections.cameras if other != name]
+    usual = [distance_px(rig, detections, case.time_s, other, case.frames) for other in others]
+    known = [px for px in usual if np.isfinite(px)]
+    return bool(known) and fault.before_px > STANDS_OUT * float(np.median(known))
 
 
 def _unexplained(case: _Case, fit: Fit) -> list[Finding]:
@@ -236,14 +246,17 @@ def _finding(name: str, fault: Fault, camera: Camera, rate: float, scale: float)
 
 def _check_bodies(case: _Case, motion: Motion3D, *, world: Rig) -> list[Finding]:
     """Return what the sizes of the people, their posture and their feet say about scale, up and floor."""
-    height, _ = statures(motion)
-    height = height[np.isfinite(height)] / case.scale
-    if not len(height):
+    height, sigma = statures(motion)
+    known = np.isfinite(height)
+    if not known.any():
         return []
+    # Who stands tells more than who was only seen in pieces.
+    best = int(np.nanargmin(sigma))
+    height = height / case.scale
     findings = []
     low, high = HEIGHT_RANGE_M
-    if not ((height >= low) & (height <= high)).any():
-        middle = float(height[np.argmin(np.abs(np.log(height / 1.7)))])
+    if not ((height[known] >= low) & (height[known] <= high)).any():
+        middle = float(height[best])
         sure = not SURE_RANGE_M[0] <= middle <= SURE_RANGE_M[1]
         message = (
             f"people are {middle:.3g} m tall: lengths are about {middle / 1.7:.3g} times the true ones; was the size of "
@@ -263,7 +276,7 @@ def _check_bodies(case: _Case, motion: Motion3D, *, world: Rig) -> list[Finding]
     feet = motion.points.X[:, :, foot_joints(motion.skeleton)[0], 2]
     lowest = np.where(np.isfinite(feet), feet, np.inf).min(axis=2)
     lowest = lowest[np.isfinite(lowest) & bodies.upright] / case.scale
-    tall = float(np.median(height))
+    tall = float(height[best])
     if len(lowest) >= 10:
         off = float(np.percentile(lowest, 10))
         if abs(off) > FLOOR_OFF_M * tall / 1.7:

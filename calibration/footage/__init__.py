@@ -2,7 +2,7 @@
 
 from triskel.calibration.footage.delays import CameraLags, ViewDelays, at_one_moment, lags_from_residuals, view_delays
 from triskel.calibration.footage.in_step import InStep, calibrate_in_step
-from triskel.calibration.footage.motion import corner_velocities, speeds_px
+from triskel.calibration.footage.motion import CornerMotion, corner_motion, speeds_px
 from triskel.calibration.footage.selection import choose_shots, choose_views
 from triskel.calibration.footage.still import StillShots, merge_still
 from triskel.calibration.footage.storage import load_footage, save_footage
@@ -13,6 +13,7 @@ __all__ = [
     "BoardFootage",
     "CameraBoards",
     "CameraLags",
+    "CornerMotion",
     "InStep",
     "Shots",
     "StillShots",
@@ -21,7 +22,7 @@ __all__ = [
     "calibrate_in_step",
     "choose_shots",
     "choose_views",
-    "corner_velocities",
+    "corner_motion",
     "in_sync",
     "lags_from_motion",
     "lags_from_residuals",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.boards import BoardView
-from triskel.calibration.footage.motion import corner_velocities
+from triskel.calibration.footage.motion import CornerMotion, corner_motion
 from triskel.calibration.footage.types import BoardFootage, Shots
 from triskel.camera import Camera, Rig
 from triskel.projection import project
@@ -43,7 +43,7 @@ class CameraLags(NamedTuple):
     lag_sets: NDArray[np.float64]
     sigma_sets: NDArray[np.float64]
 
-    def late(self, *, least_sets: float = 0.1, sigmas: float = 4.0) -> list[str]:
+    def late(self, *, least_sets: float = 0.1, sigmas: float = 3.0) -> list[str]:
         """Return the cameras whose lag is beyond doubt and large enough to matter."""
         with np.errstate(invalid="ignore"):
             clear = (np.abs(self.lag_sets) >= least_sets) & (np.abs(self.lag_sets) >= sigmas * self.sigma_sets)
@@ -119,23 +119,23 @@ def view_delays(
     return ViewDelays(found)
 
 
-def at_one_moment(footage: BoardFootage, shots: Shots, delays: ViewDelays, *, largest_sets: float = 0.3) -> Shots:
+def at_one_moment(footage: BoardFootage, shots: Shots, delays: ViewDelays, *, largest_sets: float = 0.5) -> Shots:
     """Return the shots with their corners where they would have been, had all pictures been taken at once.
 
-    Along a straight line, which holds for a part of the time between two frames: pictures that are later or earlier
-    than `largest_sets` are left out, and so are those that move but whose motion nobody knows.
+    Along a parabola through three frames, which holds for a part of the time between two: pictures that are later or
+    earlier than `largest_sets` are left out, and so are those of which nobody knows how the board moved.
     """
     moved = []
-    for shot, late, velocity in zip(shots.shots, delays.of_shot, _velocities(footage, shots), strict=True):
+    for shot, late, motion in zip(shots.shots, delays.of_shot, _motions(footage, shots), strict=True):
         kept: dict[str, BoardView] = {}
         for name, view in shot.items():
-            v, delay = velocity[name], late.get(name)
-            if delay is None or not np.isfinite(v).all():
+            delay = late.get(name)
+            if delay is None or not np.isfinite(motion[name].velocity).all():
                 # Where the whole shot has no known motion, as with pictures taken one by one, it is taken as it is.
                 if not late:
                     kept[name] = view
             elif abs(delay) <= largest_sets:
-                kept[name] = BoardView(view.ids, view.xy - v * delay)
+                kept[name] = BoardView(view.ids, view.xy + motion[name].after(-delay))
         moved.append(kept)
     return Shots(moved, shots.boards, shots.sets)
 
@@ -143,8 +143,8 @@ def at_one_moment(footage: BoardFootage, shots: Shots, delays: ViewDelays, *, la
 def delay_spread_px(footage: BoardFootage, shots: Shots, delays: ViewDelays) -> float:
     """Return the RMS of what delays move the corners by, px; 0 where nothing moves."""
     squares = [
-        ((velocity[name] * delay) ** 2).sum(axis=1)
-        for late, velocity in zip(delays.of_shot, _velocities(footage, shots), strict=True)
+        ((motion[name].velocity * delay) ** 2).sum(axis=1)
+        for late, motion in zip(delays.of_shot, _motions(footage, shots), strict=True)
         for name, delay in late.items()
     ]
     moved = np.concatenate(squares) if squares else np.zeros(0)
@@ -173,7 +173,7 @@ def lags_from_residuals(
     groups = [rows for rows in _groups(corners.shot) if len(np.unique(corners.camera[rows])) > 1 and fast[rows].any()]
     nothing = np.full(C, np.nan)
     if len(groups) < FEWEST_SHOTS:
-        return CameraLags(rig.names, nothing, nothing.copy())
+        return CameraLags(tuple(rig.names), nothing, nothing.copy())
     lag, weight, inverse, pulls = np.zeros(C), np.ones(len(corners.shot)), np.zeros((C, C)), np.zeros((0, C))
     for _ in range(ROUNDS):
         H, g, parts = _reduced(corners, groups, weight, C)
@@ -182,10 +182,12 @@ def lags_from_residuals(
         pulls, left = _left_over(parts, lag, corners, groups)
         scale = max(MAD * float(np.median(left[np.isfinite(left)])) / 1.1774, 1e-3)
         weight = 1 / (1 + (np.nan_to_num(left) / (CAUCHY * scale)) ** 2)
-    sigma = np.sqrt(((pulls @ inverse) ** 2).sum(axis=0))
+    # Only differences of lags mean something, so their common part is no error of theirs.
+    pushes = pulls @ inverse
+    sigma = np.sqrt(((pushes - pushes.mean(axis=1, keepdims=True)) ** 2).sum(axis=0))
     seen = np.array([np.isin(c, corners.camera[np.concatenate(groups)]) for c in range(C)])
     lag, sigma = np.where(seen, lag, np.nan), np.where(seen, sigma, np.nan)
-    return CameraLags(rig.names, lag - np.nanmedian(lag), sigma)
+    return CameraLags(tuple(rig.names), lag - np.nanmedian(lag), sigma)
 
 
 def _reduced(
@@ -239,7 +241,7 @@ def _ridge(A: NDArray[np.float64], r: NDArray[np.float64], prior: NDArray[np.flo
 
 def _gather(footage: BoardFootage, shots: Shots, rig: Rig, world_from_board: Mapping[int, Rigid]) -> _Corners:
     """Return all corners of which motion, residual and effect of the board's pose are known."""
-    velocities = _velocities(footage, shots)
+    motions = _motions(footage, shots)
     tables: list[_Corners] = []
     for c, camera in enumerate(rig):
         at = [s for s, shot in enumerate(shots.shots) if camera.name in shot and s in world_from_board]
@@ -254,7 +256,7 @@ def _gather(footage: BoardFootage, shots: Shots, rig: Rig, world_from_board: Map
                 for s, points in zip(at, local, strict=True)
             ]
         )
-        velocity = np.concatenate([velocities[s][camera.name] for s in at])
+        velocity = np.concatenate([motions[s][camera.name].velocity for s in at])
         residual = np.concatenate([view.xy for view in views]) - project(camera, X)
         shot = np.repeat(np.array(at, dtype=np.int64), [len(view.ids) for view in views])
         moves = _moves(camera, X, X - middle)
@@ -279,20 +281,20 @@ def _moves(camera: Camera, X: NDArray[np.float64], arm: NDArray[np.float64]) -> 
     return np.concatenate([along, along @ turning], axis=2)
 
 
-def _velocities(footage: BoardFootage, shots: Shots) -> list[dict[str, NDArray[np.float64]]]:
-    """Return for each view of each shot how fast its corners move, (n, 2) px a frame set; NaN where nobody knows."""
-    known: dict[tuple[str, int, int], NDArray[np.float64]] = {}
+def _motions(footage: BoardFootage, shots: Shots) -> list[dict[str, CornerMotion]]:
+    """Return for each view of each shot how its corners move; unknown for views that are not the footage's."""
+    known: dict[tuple[str, int, int], tuple[BoardView, CornerMotion]] = {}
     for one in footage.cameras:
-        for moment, velocity in zip(one.sets.tolist(), corner_velocities(one), strict=True):
-            known[one.camera, one.board, moment] = velocity
+        for at, view, moves in zip(one.sets.tolist(), one.views, corner_motion(one), strict=True):
+            known[one.camera, one.board, at] = view, moves
     number = {board.name: i for i, board in enumerate(footage.boards)}
-    found: list[dict[str, NDArray[np.float64]]] = []
+    found: list[dict[str, CornerMotion]] = []
     for shot, board, moment in zip(shots.shots, shots.boards, shots.sets.tolist(), strict=True):
         row = {}
         for name, view in shot.items():
-            velocity = known.get((name, number[board.name], moment))
-            unknown = velocity is None or len(velocity) != len(view.ids)
-            row[name] = np.full((len(view.ids), 2), np.nan) if unknown or velocity is None else velocity
+            own, motion = known.get((name, number.get(board.name, -1), moment), (None, None))
+            same = own is not None and np.array_equal(own.ids, view.ids)
+            row[name] = motion if motion is not None and same else CornerMotion.unknown(len(view.ids))
         found.append(row)
     return found
 

@@ -14,7 +14,8 @@ from triskel.errors import InputError
 ROUNDS = 6
 WORTHWHILE_PX = 0.25
 """Cameras that are in step come out with less than this of delay times motion, by noise alone."""
-LARGEST_SETS = 0.3
+LARGEST_SETS = 0.5
+DONE_SETS = 0.005
 
 
 class InStep(NamedTuple):
@@ -87,6 +88,19 @@ def calibrate_in_step(
         except InputError:  # too few shots are left: late pictures are better than none
             return InStep(first, shots, ViewDelays([{} for _ in shots.shots]), delay_px, 0)
         if done < rounds - 1:
-            delays = view_delays(footage, shots, result.rig, result.world_from_board)
+            before, delays = delays, view_delays(footage, shots, result.rig, result.world_from_board)
+            if done >= rounds // 2 and _change(before, delays) < DONE_SETS:
+                break
     left_out = sum(map(len, shots.shots)) - sum(map(len, moved.shots))
     return InStep(result, moved, delays, delay_px, left_out)
+
+
+def _change(before: ViewDelays, after: ViewDelays) -> float:
+    """Return the RMS of how much delays have changed, frame sets."""
+    squares = [
+        (late[name] - was[name]) ** 2
+        for was, late in zip(before.of_shot, after.of_shot, strict=True)
+        for name in late
+        if name in was
+    ]
+    return float(np.sqrt(np.mean(squares))) if squares else 0.0

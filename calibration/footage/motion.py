@@ -57,36 +57,63 @@ def speeds_px(boards: CameraBoards) -> NDArray[np.float64]:
     return _larger_step(steps(boards), len(boards))
 
 
-def corner_velocities(boards: CameraBoards) -> list[NDArray[np.float64]]:
-    """Return how fast each corner of each view moves, (n, 2) px a frame set; NaN without neighbours on both sides.
+class CornerMotion(NamedTuple):
+    """How the corners of a view move.
 
-    Central differences over the frames before and after. One side alone would do for a steady hand, but a hand that
-    turns back has no velocity that one side knows.
+    Attributes:
+        velocity: (n, 2) px a frame set; NaN where nobody knows.
+        acceleration: (n, 2) px a frame set squared.
+    """
+
+    velocity: NDArray[np.float64]
+    acceleration: NDArray[np.float64]
+
+    @classmethod
+    def unknown(cls, n: int) -> "CornerMotion":
+        """Return the motion of n corners without neighbouring frames."""
+        return cls(np.full((n, 2), np.nan), np.full((n, 2), np.nan))
+
+    def after(self, time_sets: float) -> NDArray[np.float64]:
+        """Return how far (n, 2), px, the corners move within some frame sets, or parts of one."""
+        return self.velocity * time_sets + self.acceleration * (0.5 * time_sets**2)
+
+
+def corner_motion(boards: CameraBoards) -> list[CornerMotion]:
+    """Return how the corners of each view move; unknown without neighbours on both sides.
+
+    From the frames before and after. One side alone would do for a steady hand, but a hand that turns back has no
+    velocity that one side knows.
     """
     gaps = np.diff(boards.sets)
     shortest = int(gaps.min(initial=1 << 40))
-    found = [np.full((len(view.ids), 2), np.nan) for view in boards.views]
+    found = [CornerMotion.unknown(len(view.ids)) for view in boards.views]
     for i in range(1, len(boards) - 1):
         if gaps[i - 1] == gaps[i] == shortest:
             before, now, after = boards.views[i - 1 : i + 2]
-            _, b, a = np.intersect1d(before.ids, after.ids, return_indices=True)
-            common = before.ids[b]
-            if len(common) < FEWEST_COMMON:
-                continue
-            moved = (after.xy[a] - before.xy[b]) / (2 * shortest)
-            found[i] = _spread(moved, common, before.xy[b] / 2 + after.xy[a] / 2, now)
+            common = np.intersect1d(np.intersect1d(before.ids, after.ids), now.ids)
+            if len(common) >= FEWEST_COMMON:
+                a, b, c = (_at(view, common) for view in (before, now, after))
+                smooth = _affine(b, now.xy)
+                found[i] = CornerMotion(smooth @ (c - a) / (2 * shortest), smooth @ (a - 2 * b + c) / shortest**2)
     return found
 
 
-def _spread(
-    moved: NDArray[np.float64], common: NDArray[np.int64], xy: NDArray[np.float64], now: BoardView
-) -> NDArray[np.float64]:
-    """Return the velocity at every corner of a view: affine in the image, fitted to the corners of both neighbours."""
-    design = np.c_[np.ones(len(common)), xy - xy.mean(axis=0)]
-    if np.linalg.matrix_rank(design, tol=1e-3 * float(np.abs(design).max())) < design.shape[1]:
-        return np.broadcast_to(moved.mean(axis=0), now.xy.shape).copy()
-    model = np.linalg.lstsq(design, moved, rcond=None)[0]
-    return np.c_[np.ones(len(now.xy)), now.xy - xy.mean(axis=0)] @ model
+def _at(view: BoardView, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the places (n, 2), px, of some corners of a view."""
+    order = np.argsort(view.ids)
+    return view.xy[order[np.searchsorted(view.ids, ids, sorter=order)]]
+
+
+def _affine(known: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the matrix (m, n) that takes values at known places to those at wanted ones by an affine fit.
+
+    A board's motion is that smooth, while single corners are noisy; it also gives corners that a neighbouring frame
+    lacks a motion.
+    """
+    middle = known.mean(axis=0)
+    design = np.c_[np.ones(len(known)), known - middle]
+    # A row of corners fixes no slope across it: the small singular value is dropped.
+    return np.c_[np.ones(len(wanted)), wanted - middle] @ np.linalg.pinv(design, rcond=1e-3)
 
 
 def _larger_step(found: Steps, n_views: int) -> NDArray[np.float64]:

@@ -17,11 +17,12 @@ from triskel.calibration.footage.types import BoardFootage, CameraBoards
 
 FEWEST_STEPS = 24
 """Steps that two cameras have to share at a lag: eight numbers of motion are compared."""
-CLEAR = 12.0
+CLEAR = 13.0
 """Logarithm of how much likelier the best lag is than any that is apart from it, and than no relation at all."""
 _CHANNELS = 4
 _RIDGE = 1e-6
-_INDEPENDENT = 3.0  # neighbouring steps of a hand err alike; so many of them count as one
+NOT_LINEAR = 0.17
+"""Steps by which a lag is wrong because the map is not quite linear: measured with boards waved in rings of cameras."""
 
 
 class PairLag(NamedTuple):
@@ -36,7 +37,7 @@ class PairLag(NamedTuple):
 def lags_from_motion(footage: BoardFootage, *, longest_sets: int | None = None) -> CameraLags:
     """Estimate how late each camera is from how boards move in the images; nothing needs to be calibrated.
 
-    Boards have to move in all directions, at changing speed, for some seconds, seen by two cameras. To about a tenth
+    Boards have to move in all directions, at changing speed, for some seconds, seen by two cameras. To about a fifth
     of a frame; `lags_from_residuals` is finer once the rig is known.
 
     Args:
@@ -57,13 +58,14 @@ def lags_from_motion(footage: BoardFootage, *, longest_sets: int | None = None) 
             found = _pair_lag(signals[a], signals[b], longest)
             if found is not None:
                 pairs.append(PairLag(a, b, every * found[0], every * found[1]))
-    return _joined(names, pairs)
+    return _joined(names, pairs, floor_sets=every * NOT_LINEAR)
 
 
 def in_sync(footage: BoardFootage, lags: CameraLags) -> BoardFootage:
     """Return the footage with late cameras moved by whole frame sets, to where their pictures belong.
 
-    Only lags beyond doubt count, and what remains is less than a set: `calibrate_in_step` takes care of that.
+    Only lags beyond doubt count, and what remains is less than a set: `calibrate_in_step` takes care of that. The
+    sets keep their numbers.
     """
     late = lags.late(least_sets=0.5)
     by = {name: round(float(lags.lag_sets[lags.cameras.index(name)])) for name in late}
@@ -71,9 +73,11 @@ def in_sync(footage: BoardFootage, lags: CameraLags) -> BoardFootage:
     by = {name: shift for name, shift in by.items() if shift}
     if not by:
         return footage
-    shifts = {name: by.get(name, 0) for name in footage.names}
-    first = min(shifts.values())
-    cameras = [replace(one, sets=one.sets + (shifts[one.camera] - first)) for one in footage.cameras]
+    cameras = []
+    for one in footage.cameras:
+        sets = one.sets + by.get(one.camera, 0)
+        kept = one[sets >= 0]  # what came before the others began belongs to no set
+        cameras.append(replace(kept, sets=sets[sets >= 0]) if len(kept) else kept)
     return replace(footage, cameras=tuple(cameras))
 
 
@@ -119,7 +123,8 @@ def _pair_lag(a: NDArray[np.float64], b: NDArray[np.float64], longest: int) -> t
     What happens at set f in a stands in b at set f - lag, since b's picture of a set was taken later.
     """
     lags = np.arange(-longest, longest + 1)
-    score = np.array([_likelihood(a, b, int(lag)) for lag in lags])
+    alike = _alike(a, b, longest)
+    score = np.array([_likelihood(a, b, int(lag), alike) for lag in lags])
     if not np.isfinite(score).any():
         return None
     known = np.where(np.isfinite(score), score, -np.inf)
@@ -132,7 +137,7 @@ def _pair_lag(a: NDArray[np.float64], b: NDArray[np.float64], longest: int) -> t
     bend = y0 - 2 * y1 + y2
     if not (np.isfinite(bend) and bend < 0):
         return None
-    return float(lags[best] + 0.5 * (y0 - y2) / bend), float(np.sqrt(1 / -bend) + 0.02)
+    return float(lags[best] + 0.5 * (y0 - y2) / bend), float(np.sqrt(1 / -bend))
 
 
 def _width(score: NDArray[np.float64], best: int) -> int:
@@ -143,8 +148,33 @@ def _width(score: NDArray[np.float64], best: int) -> int:
     return max(2, best - left, right - best)
 
 
-def _likelihood(a: NDArray[np.float64], b: NDArray[np.float64], lag: int) -> float:
-    """Return the logarithm of how much better b is explained by a at a lag than by chance; NaN with too few steps."""
+def _alike(a: NDArray[np.float64], b: NDArray[np.float64], longest: int) -> float:
+    """Return how many neighbouring steps count as one: a hand goes on as it went (Bartlett 1946)."""
+    total = 1.0
+    for lag in range(1, longest + 1):
+        both = _autocorrelation(a, lag) * _autocorrelation(b, lag)
+        if not both > 0.01:
+            break
+        total += 2 * both
+    return total
+
+
+def _autocorrelation(signal: NDArray[np.float64], lag: int) -> float:
+    """Return the mean correlation of the channels of a signal with themselves, later; 0 where there is none."""
+    x, y = signal[:-lag], signal[lag:]
+    good = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+    if good.sum() < FEWEST_STEPS:
+        return 0.0
+    x, y = (part[good] - part[good].mean(axis=0) for part in (x, y))
+    power = np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
+    return float(((x * y).sum(axis=0) / np.maximum(power, 1e-300)).mean())
+
+
+def _likelihood(a: NDArray[np.float64], b: NDArray[np.float64], lag: int, alike: float) -> float:
+    """Return the logarithm of how much better b is explained by a at a lag than by chance; NaN with too few steps.
+
+    `alike` neighbouring steps count as one.
+    """
     x, y = (a[lag:], b[: len(b) - lag]) if lag >= 0 else (a[:lag], b[-lag:])
     good = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
     n = int(good.sum())
@@ -158,10 +188,10 @@ def _likelihood(a: NDArray[np.float64], b: NDArray[np.float64], lag: int) -> flo
     qy = np.linalg.svd(y / spread_y, full_matrices=False)[0]
     rho = np.minimum(np.linalg.svd(qx.T @ qy, compute_uv=False), 1 - _RIDGE)
     # Wilks' statistic; by chance it is half of the numbers of the map on average.
-    return float(-0.5 * n / _INDEPENDENT * np.log(1 - rho**2).sum() - 0.5 * _CHANNELS**2)
+    return float(-0.5 * n / alike * np.log(1 - rho**2).sum() - 0.5 * _CHANNELS**2)
 
 
-def _joined(names: tuple[str, ...], pairs: list[PairLag]) -> CameraLags:
+def _joined(names: tuple[str, ...], pairs: list[PairLag], *, floor_sets: float) -> CameraLags:
     """Return each camera's lag from those of pairs, by weighted least squares; the median camera has 0."""
     C = len(names)
     lag, sigma = np.full(C, np.nan), np.full(C, np.nan)
@@ -173,7 +203,7 @@ def _joined(names: tuple[str, ...], pairs: list[PairLag]) -> CameraLags:
         group = _largest_group(C, pairs)
         inverse = np.linalg.pinv(A.T @ A)
         lag[group] = (inverse @ (A.T @ y))[group]
-        sigma[group] = np.sqrt(np.diagonal(inverse))[group]
+        sigma[group] = np.hypot(np.sqrt(np.diagonal(inverse)), floor_sets)[group]
         lag -= np.nanmedian(lag)
     return CameraLags(names, lag, sigma)
 

@@ -22,8 +22,9 @@ class CameraBoards:
         views: what was seen in each of them.
         board: index of the board among those of the footage.
         sets: (V,) the frame set, that is the moment, of each frame; frames of other cameras with the same number
-            were taken together. The frame numbers where nothing else is given.
-        time_s: (V,) when each frame was taken, on a clock that all cameras share; NaN where nobody knows.
+            were taken together. The frame numbers where none are given.
+        time_s: (V,) when each frame was taken, on a clock that all cameras share; NaN where nobody knows,
+            and where none are given.
         looked_at: number of this camera's frames in which the board was looked for.
     """
 
@@ -32,14 +33,15 @@ class CameraBoards:
     frames: NDArray[np.int64]
     views: tuple[BoardView, ...]
     board: int = 0
-    sets: NDArray[np.int64] = field(default=None)  # type: ignore[assignment] # the frames, set below
-    time_s: NDArray[np.float64] = field(default=None)  # type: ignore[assignment] # NaN, set below
+    sets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    time_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     looked_at: int = 0
 
     def __post_init__(self) -> None:
         frames = np.asarray(self.frames, dtype=np.int64).reshape(-1)
-        sets = frames if self.sets is None else np.asarray(self.sets, dtype=np.int64).reshape(-1)
-        time_s = np.full(len(frames), np.nan) if self.time_s is None else np.asarray(self.time_s, float).reshape(-1)
+        sets, time_s = np.asarray(self.sets, dtype=np.int64).reshape(-1), np.asarray(self.time_s, float).reshape(-1)
+        sets = sets if len(sets) else frames
+        time_s = time_s if len(time_s) else np.full(len(frames), np.nan)
         if not len(frames) == len(self.views) == len(sets) == len(time_s):
             raise ValueError(
                 f"camera {self.camera}: {len(frames)} frames, {len(self.views)} views, {len(sets)} sets and "

@@ -11,7 +11,7 @@ from triskel.calibration.intrinsics.belief import belief_in
 from triskel.calibration.intrinsics.certainty import LensCertainty, certainty_of
 from triskel.calibration.intrinsics.choose import ModelScore, choose, pose_groups
 from triskel.calibration.intrinsics.coverage import Coverage, coverage_of
-from triskel.calibration.intrinsics.enough import MIN_POSES, MIN_VIEWS, doubts_about
+from triskel.calibration.intrinsics.enough import MIN_VIEWS, doubts_about
 from triskel.calibration.intrinsics.models import Choice, LensSpec, as_camera, by_name, candidates
 from triskel.calibration.intrinsics.outliers import MIN_CORNERS, bad_views, is_usable, noise_px, outlier_limit_px
 from triskel.calibration.intrinsics.solve import (
@@ -28,9 +28,11 @@ from triskel.calibration.rig.errors import CornerErrors
 from triskel.camera import Camera
 from triskel.errors import InputError, JobError
 
-FEW_VIEWS = 20
-"""Below this number of views, models with fewer unknowns than a full K are tried too."""
 _FIRST_NOISE_PX = 0.7
+MAX_NOISE_DIAGONALS = 0.005
+"""Corners further off than this, in image diagonals, are numbered wrongly; at 1280 x 720 it is 7 px."""
+WARN_RMS_PX = 1.5
+OUTSIDE_DIAGONALS = 0.01
 _MIN_LEFT = 0.5
 """A view that loses more than this share of its corners as misdetected is left out whole."""
 
@@ -64,7 +66,7 @@ class IntrinsicsResult(NamedTuple):
 
     @property
     def sigma(self) -> NDArray[np.float64]:
-        """Return the standard errors (4,) of fx fy cx cy, px; NaN for those that the model holds."""
+        """Return the standard errors (4,) of fx fy cx cy, px."""
         return self.certainty.sigma
 
 
@@ -96,15 +98,17 @@ def calibrate_intrinsics(
         The camera, its errors, and how far it can be trusted.
 
     Raises:
-        InputError: too few views, or views that leave the focal length or the lens in a corner of the image open.
+        InputError: too few views, or views that leave the focal length or the lens towards the image's corners open.
         JobError: no lens fits the views.
     """
-    corners = _usable_corners(views, board, size_wh=size_wh, name=name, at_least=MIN_POSES if force else MIN_VIEWS)
-    specs = candidates(model, few=corners.n_views < FEW_VIEWS)
+    corners = _usable_corners(views, board, size_wh=size_wh, name=name, at_least=2 if force else MIN_VIEWS)
+    specs = candidates(model)
     starts, use, noise = _cleaned(corners, specs, size_wh=size_wh)
-    n_left = len(np.unique(corners.view[use]))
-    if n_left < MIN_POSES:
-        raise JobError(f"camera {name!r}: no lens fits the {corners.n_views} views; is the board the one described?")
+    if noise > MAX_NOISE_DIAGONALS * np.hypot(*size_wh) or not use.any():
+        raise JobError(
+            f"camera {name!r}: no lens fits the {corners.n_views} views, corners are off by {noise:.0f} px; "
+            "is the board the one described, and flat?"
+        )
     spec, fit, scores = choose(starts, corners, specs, size_wh=size_wh, use=use, noise_px=noise)
     camera = as_camera(fit.packed, spec, name=name, size_wh=size_wh)
     groups = pose_groups(fit, corners, size_wh=size_wh)
@@ -116,18 +120,14 @@ def calibrate_intrinsics(
     doubts = doubts_about(camera, certainty, coverage)
     if not force and doubts and doubts[0].refuses:
         raise InputError(f"camera {name!r}: {doubts[0].message}")
-    warnings = [*_about_model(spec, scores), *(doubt.message for doubt in doubts)]
     errors = error_px(fit, corners)
-    squares = np.bincount(corners.view[use], weights=errors[use] ** 2, minlength=corners.n_views)
-    with np.errstate(invalid="ignore"):
-        view_rms_used = np.sqrt(squares / np.bincount(corners.view[use], minlength=corners.n_views))
-    view_rms = np.full(len(views), np.nan)
-    view_rms[corners.given] = view_rms_used
+    rms = float(np.sqrt(np.mean(errors[use] ** 2)))
+    warnings = [*_about_fit(scores, rms), *(doubt.message for doubt in doubts)]
     return IntrinsicsResult(
         camera=camera,
-        rms_px=float(np.sqrt(np.mean(errors[use] ** 2))),
-        view_rms_px=view_rms,
-        n_views=n_left,
+        rms_px=rms,
+        view_rms_px=_view_rms(errors, corners, use, n_given=len(views)),
+        n_views=len(np.unique(corners.view[use])),
         n_outliers=int((~use).sum()),
         models=scores,
         coverage=coverage,
@@ -149,9 +149,11 @@ def _usable_corners(
             f"{at_least} are needed; show it larger, tilted, and without glare"
         )
     corners = collect(views, usable, board_corners)
-    outside = (corners.xy < -0.5) | (corners.xy > np.array(size_wh) - 0.5)
+    # Detectors may place a corner a little beyond the border; with the size of other images many lie far outside.
+    margin = OUTSIDE_DIAGONALS * np.hypot(*size_wh)
+    outside = ((corners.xy < -margin) | (corners.xy > size_wh + margin)).any(axis=1)
     if outside.any():
-        x, y = corners.xy[outside.any(axis=1)][0]
+        x, y = corners.xy[outside][0]
         raise InputError(
             f"camera {name!r}: a corner at ({x:.0f}, {y:.0f}) lies outside an image of {size_wh[0]} x {size_wh[1]} px; "
             "give the size of the images in which the board was found"
@@ -171,7 +173,7 @@ def _cleaned(
         model: by_name("fisheye" if model == "fisheye" else "pinhole5")
         for model in dict.fromkeys(spec.model for spec in specs)
     }
-    fits = {model: first_fit(corners, spec.model, size_wh=size_wh) for model, spec in rich.items()}
+    fits: dict[str, Fit] = {model: first_fit(corners, spec.model, size_wh=size_wh) for model, spec in rich.items()}
     noise = _FIRST_NOISE_PX
     for last in (False, False, True):
         huber_px = huber_limit_px(noise)
@@ -196,15 +198,28 @@ def _kept(errors: NDArray[np.float64], use: NDArray[np.bool_], corners: Corners)
     return np.asarray(kept & ~bad[corners.view])
 
 
-def _about_model(spec: LensSpec, scores: tuple[ModelScore, ...]) -> list[str]:
-    """Return warnings about the lens model."""
-    warnings = []
+def _view_rms(
+    errors: NDArray[np.float64], corners: Corners, use: NDArray[np.bool_], *, n_given: int
+) -> NDArray[np.float64]:
+    """Return the RMS (n_given,), px, over each view's corners used; NaN where there are none."""
+    squares = np.bincount(corners.view[use], weights=errors[use] ** 2, minlength=corners.n_views)
+    counts = np.bincount(corners.view[use], minlength=corners.n_views)
+    rms = np.full(n_given, np.nan)
+    seen = counts > 0
+    rms[corners.given[seen]] = np.sqrt(squares[seen] / counts[seen])
+    return rms
+
+
+def _about_fit(scores: tuple[ModelScore, ...], rms_px: float) -> list[str]:
+    """Return warnings about a lens that cannot be right, or does not fit well."""
     chosen = next(score for score in scores if score.chosen)
-    if spec.square or spec.centred:
-        imposed = [text for text, held in (("fx = fy", spec.square), ("a centred principal point", spec.centred)) if held]
-        warnings.append(f"the views are too few for a full model, so {' and '.join(imposed)} was imposed; take more")
-    elif np.isnan(chosen.held_out_px) and chosen.why:
-        warnings.append(f"the lens model {spec.name} cannot be right: {chosen.why}")
+    warnings = []
+    if np.isnan(chosen.held_out_px) and chosen.why:
+        warnings.append(f"the lens model {chosen.name} cannot be right: {chosen.why}")
+    if rms_px > WARN_RMS_PX:
+        warnings.append(
+            f"the corners are off by {rms_px:.1f} px (RMS): try another lens model, check the pictures and the board"
+        )
     return warnings
 
 

@@ -8,18 +8,18 @@ from triskel.calibration.intrinsics.certainty import LensCertainty
 from triskel.calibration.intrinsics.coverage import Coverage
 from triskel.camera import Camera
 
-MIN_VIEWS = 5
-MIN_POSES = 3
-"""Fewer poses leave fx fy cx cy open even without noise (two give four equations: no check at all)."""
+MIN_VIEWS = 3
+"""Fewer leave fx fy cx cy open even without noise, or just determine them, with nothing left over to check."""
+WARN_POSES = 6
 MAX_FOCAL_SIGMA = 0.05
 WARN_FOCAL_SIGMA = 0.01
 """Standard error of the focal length over itself. At 5 % a point 4 m away is misplaced by 20 cm."""
-MAX_CORNER_DIAGONALS = 0.05
-WARN_CORNER_DIAGONALS = 0.002
-"""Standard error of the lens in an image corner, in image diagonals: 73 and 2.9 px at 1280 x 720."""
+MAX_CORNER_DIAGONALS, WARN_CORNER_DIAGONALS = 0.03, 0.003
+"""Standard error of the lens in an image corner, in image diagonals: 44 and 4 px at 1280 x 720."""
 FEW_TILT_DEG = 15.0
 """A board tilted by less shows no perspective that would tell the focal length from the distance."""
-SMALL_SHARE = 0.15
+MIN_SHARE, SMALL_SHARE = 0.08, 0.15
+"""A board seen in less of the image than this tells nothing about the lens, or little."""
 
 _CORNERS = ("top left", "top right", "bottom left", "bottom right")
 
@@ -43,19 +43,23 @@ def doubts_about(camera: Camera, certainty: LensCertainty, coverage: Coverage) -
 
 
 def _poses(coverage: Coverage) -> list[Doubt]:
-    """Return the doubt that all views show the same."""
-    if coverage.n_poses >= MIN_VIEWS:
-        return []
-    views = len(coverage.tilt_deg)
-    poses = "the same pose" if coverage.n_poses == 1 else f"only {coverage.n_poses} poses"
-    message = f"the {views} views show the board in {poses}, {MIN_VIEWS} different ones are needed; move and tilt it"
-    return [Doubt(coverage.n_poses < MIN_POSES, message)]
+    """Return the doubt that all views show the same, or the same part of the image."""
+    doubts = []
+    if coverage.n_poses < WARN_POSES:
+        views = len(coverage.tilt_deg)
+        poses = "the same pose" if coverage.n_poses == 1 else f"only {coverage.n_poses} poses"
+        message = f"the {views} views show the board in {poses}; move and tilt it, and take {WARN_POSES} or more"
+        doubts.append(Doubt(coverage.n_poses < MIN_VIEWS, message))
+    if coverage.image_share < MIN_SHARE:
+        message = f"the board was seen in {coverage.image_share:.0%} of the image only; bring it closer and everywhere"
+        doubts.append(Doubt(True, message))
+    return doubts
 
 
 def _focal(camera: Camera, certainty: LensCertainty, coverage: Coverage) -> list[Doubt]:
     """Return the doubt that the focal length is not determined."""
     focal = (camera.K[0, 0] + camera.K[1, 1]) / 2
-    share = float(np.nanmax(certainty.sigma[:2])) / focal
+    share = float(certainty.sigma[:2].max()) / focal
     if share <= WARN_FOCAL_SIGMA:
         return []
     tilt = float(np.max(coverage.tilt_deg))
@@ -81,10 +85,11 @@ def _corners(camera: Camera, certainty: LensCertainty, coverage: Coverage) -> li
         cause = f"the board was seen in {coverage.image_share:.0%} of the image only; bring it closer and everywhere"
     else:
         missing = [name for name in _CORNERS if name in coverage.unseen]
-        where = f"no board came near the {_listed(missing)}; " if missing else ""
+        nowhere = "any of them" if len(missing) == len(_CORNERS) else f"the {_listed(missing)}" if missing else ""
+        where = f"no board came near {nowhere}; " if nowhere else ""
         cause = f"{where}show it there, filling the image into its corners"
-    message = f"the lens is uncertain by {sigma[worst]:.1f} px in the image's corner {_listed(unsure)}: {cause}"
-    return [Doubt(refuses, message.replace("corner ", "corners ", 1) if len(unsure) > 1 else message)]
+    place = "corners" if len(unsure) == len(_CORNERS) else f"{_listed(unsure)} corner{'s' * (len(unsure) > 1)}"
+    return [Doubt(refuses, f"the lens is uncertain by {sigma[worst]:.1f} px in the image's {place}: {cause}")]
 
 
 def _listed(names: list[str]) -> str:

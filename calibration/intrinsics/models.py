@@ -23,7 +23,7 @@ class LensSpec:
     """A lens model and which of its numbers are free.
 
     Attributes:
-        name: such as `pinhole5`; `pinhole1 square centred` for a variant with fewer unknowns.
+        name: such as `pinhole5`.
         model: the camera's lens model.
         n_dist: number of coefficients the solver moves.
         n_stored: number of coefficients the camera gets; those not moved are 0.
@@ -37,62 +37,49 @@ class LensSpec:
     free: NDArray[np.float64]
 
     @property
-    def square(self) -> bool:
-        """Say whether fx = fy is imposed."""
-        return bool(self.free[0, 0] and self.free[1, 0])
-
-    @property
-    def centred(self) -> bool:
-        """Say whether the principal point stays in the middle of the image."""
-        return not self.free[2:4].any()
+    def plain(self) -> bool:
+        """Say whether it is one of the lenses that most cameras have and every program knows."""
+        return self.model == "pinhole" and self.n_dist <= _PLAIN_DIST
 
 
-def _spec(name: str, n_dist: int, n_stored: int, *, square: bool = False, centred: bool = False) -> LensSpec:
-    free = np.eye(4 + n_dist)
-    if square:
-        free[1, 0] = 1.0
-        free = np.delete(free, 1, axis=1)
-    if centred:
-        free = free[:, ~free[2:4].any(axis=0)]
-    name += (" square" if square else "") + (" centred" if centred else "")
-    model: LensModel = "fisheye" if name.startswith("fisheye") else "pinhole"
-    return LensSpec(name=name, model=model, n_dist=n_dist, n_stored=n_stored, free=free)
+def _spec(name: str, model: LensModel, n_dist: int, n_stored: int) -> LensSpec:
+    return LensSpec(name=name, model=model, n_dist=n_dist, n_stored=n_stored, free=np.eye(4 + n_dist))
 
 
-_KINDS = (("pinhole0", 0, 0), ("pinhole1", 1, 4), ("pinhole4", 4, 4), ("pinhole5", 5, 5), ("fisheye", 4, 4))
-FULL = (*(_spec(*kind) for kind in _KINDS), _spec("pinhole8", 8, 8))
-"""Every model with all its numbers free."""
-REDUCED = tuple(
-    _spec(*kind, square=True, centred=centred) for kind in _KINDS for centred in (True, False) if kind[0] != "pinhole5"
+_PLAIN_DIST = 5
+LENSES = (
+    _spec("pinhole0", "pinhole", 0, 0),
+    _spec("pinhole1", "pinhole", 1, 4),
+    _spec("pinhole4", "pinhole", 4, 4),
+    _spec("pinhole5", "pinhole", 5, 5),
+    _spec("fisheye", "fisheye", 4, 4),
+    _spec("pinhole8", "pinhole", 8, 8),
 )
-"""The same with square pixels, and with the principal point in the middle: where the data are few."""
+"""Every model, simplest first; a fisheye comes late since most lenses are none and both may fit."""
 
 
-def candidates(choice: Choice, *, few: bool) -> tuple[LensSpec, ...]:
-    """Return the models to compare for a choice, simplest first.
+def one_focal(model: LensModel) -> LensSpec:
+    """Return the model to start with: one focal length, one coefficient, centred in the image."""
+    free = np.zeros((5, 2))
+    free[:2, 0] = free[4, 1] = 1.0
+    return LensSpec(name=f"{model} start", model=model, n_dist=1, n_stored=4, free=free)
 
-    Simple means few free numbers; a fisheye counts two more, since most lenses are none and both fit equally then.
-    """
-    specs = (*REDUCED, *FULL) if few else FULL
+
+def candidates(choice: Choice) -> tuple[LensSpec, ...]:
+    """Return the models to compare for a choice, simplest first."""
     if choice == "auto":
-        chosen = specs
-    elif choice == "pinhole":
-        chosen = tuple(spec for spec in specs if spec.model == "pinhole")
-    else:
-        chosen = tuple(spec for spec in specs if spec.name.split()[0] == choice)
-    return tuple(sorted(chosen, key=lambda spec: spec.free.shape[1] + 2 * (spec.model == "fisheye")))
+        return LENSES
+    return tuple(spec for spec in LENSES if spec.name == choice or spec.model == choice == "pinhole")
 
 
 def by_name(name: str) -> LensSpec:
-    """Return the full model called `name`."""
-    return next(spec for spec in FULL if spec.name == name)
+    """Return the model called `name`."""
+    return next(spec for spec in LENSES if spec.name == name)
 
 
 def as_camera(packed: NDArray[np.float64], spec: LensSpec, *, name: str, size_wh: tuple[int, int]) -> Camera:
     """Return a packed lens as a camera at the origin."""
-    K = np.array(
-        [[packed[lens.FX], 0.0, packed[lens.CX]], [0.0, packed[lens.FY], packed[lens.CY]], [0.0, 0.0, 1.0]]
-    )
+    K = np.array([[packed[lens.FX], 0.0, packed[lens.CX]], [0.0, packed[lens.FY], packed[lens.CY]], [0.0, 0.0, 1.0]])
     dist = packed[lens.DIST : lens.DIST + spec.n_stored]
     return Camera(name=name, size_wh=size_wh, K=K, dist=dist, model=spec.model)
 

@@ -149,14 +149,10 @@ def error_px(fit: Fit, corners: Corners) -> _Array:
     return np.nan_to_num(np.linalg.norm(residual_px(fit, corners), axis=1), nan=kernel.LOST_PX)
 
 
-def as_start(fit: Fit, spec: LensSpec, *, size_wh: tuple[int, int]) -> Fit:
-    """Return the fit with what `spec` holds put in its place: coefficients it lacks 0, pixels square, centred."""
+def with_dist(fit: Fit, spec: LensSpec) -> Fit:
+    """Return the fit as a start for `spec`: coefficients that the model does not have are 0."""
     packed = fit.packed.copy()
     packed[lens.DIST + spec.n_dist : lens.TILT] = 0.0
-    if spec.square:
-        packed[[lens.FX, lens.FY]] = packed[[lens.FX, lens.FY]].mean()
-    if spec.centred:
-        packed[[lens.CX, lens.CY]] = (np.array(size_wh) - 1) / 2
     return Fit(packed, fit.R, fit.t)
 
 

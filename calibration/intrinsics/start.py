@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from triskel import lens
 from triskel.calibration.intrinsics import kernel
-from triskel.calibration.intrinsics.models import LensSpec, candidates
+from triskel.calibration.intrinsics.models import LensSpec, one_focal
 from triskel.calibration.intrinsics.solve import Corners, Fit, adjust, error_px
 from triskel.camera import LensModel
 
@@ -23,12 +23,11 @@ _POSE_STEPS = 8
 
 
 def first_fit(corners: Corners, model: LensModel, *, size_wh: tuple[int, int]) -> Fit:
-    """Return a lens of one focal length and one coefficient (`pinhole1` or `fisheye`, centred), with all poses."""
+    """Return a lens of one focal length and one coefficient, with all poses."""
     some = _some_views(corners)
     starts = [_posed(some, _ideal(f * np.hypot(*size_wh), model, size_wh)) for f in _FOCALS[model]]
     order = np.argsort([_loss(fit, some) for fit in starts], kind="stable")
-    kind = "pinhole1" if model == "pinhole" else "fisheye"
-    spec = next(spec for spec in candidates(kind, few=True) if spec.square and spec.centred)  # type: ignore[arg-type]
+    spec = one_focal(model)
     fits = [_settled(starts[i], some, spec) for i in order[:_TRIED]]
     best = min(fits, key=lambda fit: _loss(fit, some))
     return _settled(_posed(corners, best.packed), corners, spec)
@@ -44,7 +43,7 @@ def _settled(fit: Fit, corners: Corners, spec: LensSpec) -> Fit:
 
 def best_of_two_poses(fit: Fit, corners: Corners, *, use: NDArray[np.bool_], huber_px: float) -> Fit:
     """Return the fit with each view's better pose: a small flat board looks almost the same tilted the other way."""
-    towards = fit.t / np.linalg.norm(fit.t, axis=1, keepdims=True)
+    towards = fit.t / np.maximum(np.linalg.norm(fit.t, axis=1, keepdims=True), 1e-12)
     about_sight = 2 * towards[:, :, None] * towards[:, None, :] - np.eye(3)
     other = about_sight @ fit.R @ np.diag([-1.0, -1.0, 1.0])
     R, t = kernel.fit_poses(
@@ -107,4 +106,3 @@ def _posed(corners: Corners, packed: _Array) -> Fit:
 def _loss(fit: Fit, corners: Corners) -> float:
     """Return the mean error, px, with no corner counting more than 100."""
     return float(np.minimum(error_px(fit, corners), 100.0).mean())
-

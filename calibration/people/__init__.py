@@ -2,8 +2,9 @@
 
 from triskel.calibration.people.drift import DriftEvent, DriftRow
 from triskel.calibration.people.initial import rig_from_people
-from triskel.calibration.people.refine import CameraMove, PeopleCalibration, refine_from_people
+from triskel.calibration.people.refine import refine_from_people
 from triskel.calibration.people.reprojection import ErrorChange, ErrorSummary, compare_errors
+from triskel.calibration.people.results import CameraMove, PeopleCalibration
 from triskel.calibration.people.sightings import RefineOptions
 
 __all__ = [

@@ -75,7 +75,9 @@ def _clustered(g: NDArray[np.float64], views: JointViews, time_s: NDArray[np.flo
     if len(np.unique(stretch)) < _FEWEST_CLUSTERS:
         stretch = frame
     both = joint * (stretch.max() + 1) + stretch
-    by_joint, by_time, by_both = (_outer(g, np.unique(label, return_inverse=True)[1]) for label in (joint, stretch, both))
+    by_joint, by_time, by_both = (
+        _outer(g, np.unique(label, return_inverse=True)[1]) for label in (joint, stretch, both)
+    )
     together = by_joint + by_time - by_both
     # The difference need not be a covariance where clusters are few: what is negative is taken for nothing.
     values, vectors = np.linalg.eigh((together + together.T) / 2)

@@ -66,8 +66,8 @@ def chain_cameras(cameras: tuple[Camera, ...], sightings: Sightings) -> Chained:
         InputError: a camera that shares too few people with the others, or people too small or too far to tell.
     """
     keypoints = sightings.detections.keypoints
-    tracks = [_tracks(camera, keypoints[:, c], sightings.time_s) for c, camera in enumerate(cameras)]
-    tolerance = np.array([_tolerance(camera) for camera in cameras])
+    tracks = [tracks_of(camera, keypoints[:, c], sightings.time_s) for c, camera in enumerate(cameras)]
+    tolerance = np.array([tolerance_of(camera) for camera in cameras])
     pair = _best_pair(cameras, tracks, tolerance)
     rig = [camera.replace(cam_from_world=Rigid.identity()) for camera in cameras]
     rig[pair.b] = cameras[pair.b].replace(cam_from_world=pair.b_from_a)
@@ -79,7 +79,7 @@ def chain_cameras(cameras: tuple[Camera, ...], sightings: Sightings) -> Chained:
     rig = _refined(rig, observed, known)
     while len(known) < len(cameras):
         X = _joints(rig, observed, known)
-        offers = [_resected(c, tracks[c], X, tolerance[c]) for c in range(len(cameras)) if c not in known]
+        offers = [resected(c, tracks[c], X, tolerance[c]) for c in range(len(cameras)) if c not in known]
         best = max(offers, key=lambda offer: offer.support)
         if best.support < FEWEST_JOINTS:
             names = ", ".join(cameras[offer.b].name for offer in offers)
@@ -96,7 +96,7 @@ def chain_cameras(cameras: tuple[Camera, ...], sightings: Sightings) -> Chained:
     return Chained(Rig(tuple(rig)), np.where(missing, (np.nan, np.nan, 0.0), observed))
 
 
-def _tracks(camera: Camera, keypoints: NDArray[np.float64], time_s: NDArray[np.float64]) -> list[_Views]:
+def tracks_of(camera: Camera, keypoints: NDArray[np.float64], time_s: NDArray[np.float64]) -> list[_Views]:
     """Return the bodies of one camera (F, N, J, 3), best supported first."""
     rays = pixel_rays(camera, keypoints[..., :2])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -106,7 +106,7 @@ def _tracks(camera: Camera, keypoints: NDArray[np.float64], time_s: NDArray[np.f
     return [_Views(joints_of(ideal, track), joints_of(keypoints, track)) for track in found]
 
 
-def _tolerance(camera: Camera) -> float:
+def tolerance_of(camera: Camera) -> float:
     """Return the tolerance of one camera on the plane z = 1."""
     return float(TOLERANCE_PX * np.sqrt(np.prod(camera.size_wh) / REFERENCE_PIXELS) / camera.K[0, 0])
 
@@ -202,7 +202,7 @@ def _assigned(counts: NDArray[np.float64], shares: NDArray[np.float64]) -> list[
     return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(-good), strict=True) if good[i, j] > 0]
 
 
-def _resected(c: int, tracks: list[_Views], X: NDArray[np.float64], tolerance: float) -> _Pair:
+def resected(c: int, tracks: list[_Views], X: NDArray[np.float64], tolerance: float) -> _Pair:
     """Return the pose of camera `c` from joints (F, P, J, 3) of known people; `same` are pairs of person and track."""
     best = _Pair(-1, c, Rigid.identity(), [], 0.0)
     for p in range(X.shape[1]):

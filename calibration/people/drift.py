@@ -10,12 +10,12 @@ from triskel.calibration.people.certainty import camera_covariance
 from triskel.calibration.people.fit import PeopleFit, fit_observed, moved_by, sigmas, significance
 from triskel.calibration.people.gauge import camera_moves, move_size, reach
 from triskel.calibration.people.sightings import RefineOptions
-from triskel.camera import Rig
 
 LEAST_MOVE_M = 0.005
 """A move is worth a word from here on (a turn counts as the shift it causes at what is looked at)."""
-LEAST_STEP_M = 0.01
-"""The same within a recording, whose parts show people in fewer places."""
+LEAST_STEP_M = 0.02
+"""The same for a step within a recording: its parts show people in fewer places and from fewer sides, and what a
+detector gets wrong there looks like a move. On the two-person sample of Pose2Sim, whose cameras stood still, 16 mm."""
 FEWEST_FRAMES = 25
 """Frame sets of the shortest part: with fewer, people stand in one place."""
 
@@ -76,6 +76,7 @@ def drift(
     observed: NDArray[np.float64],
     time_s: NDArray[np.float64],
     *,
+    fit_s: NDArray[np.float64],
     options: RefineOptions,
     border: int = 0,
 ) -> tuple[DriftRow, ...]:
@@ -85,6 +86,7 @@ def drift(
         fit: the rig to compare with.
         observed: (F, C, N, J, 3) people told apart, px and score.
         time_s: (F,) of the frame sets, s.
+        fit_s: of the frame sets that the fit was made of, s.
         options: `most_blocks` says into how many parts the recording is cut at most.
         border: frame set at which a part begins whatever the others are: a known step.
 
@@ -103,7 +105,8 @@ def drift(
         seen = np.zeros(len(fit.rig), bool)
         if part is not None:
             seen = np.bincount(part.views.camera, minlength=len(fit.rig)) >= FEWEST_FRAMES
-            strange = _strange(fit, part, time_s, least_m=LEAST_MOVE_M)
+            seconds = time_s[chosen]
+            strange = _movers(fit, part, observed[chosen], seconds, fit_s, options, least_m=LEAST_MOVE_M)
             moved, turned = moved_by(fit.rig, part.rig)
             moved_sigma, turned_sigma = sigmas(part.covariance)
         for c, name in enumerate(fit.rig.names):
@@ -136,36 +139,62 @@ def find_step(
     after = fit_observed(before.rig, observed[at:], time_s[at:], options=options, noise_px=noise)
     if after is None:
         return None
-    strange = _strange(before, after, time_s, least_m=LEAST_STEP_M, seen=time_s[:at])
-    size = move_size(camera_moves(before.rig, after.rig), reach(fit.rig, np.median(after.bundle.X, axis=0)))
+    strange = _movers(before, after, observed[at:], time_s[at:], time_s[:at], options, least_m=LEAST_STEP_M)
     moved, turned = moved_by(before.rig, after.rig)
     moment = float(0.5 * (time_s[at - 1] + time_s[at]))
-    # A camera that moves strains its neighbours; those that strain much less are not named.
     events = tuple(
-        DriftEvent(fit.rig.names[c], moment, float(moved[c]), float(turned[c]))
-        for c in np.flatnonzero(strange & (size > 0.5 * size.max()))
+        DriftEvent(fit.rig.names[c], moment, float(moved[c]), float(turned[c])) for c in np.flatnonzero(strange)
     )
     return Step(at, events, before, after) if events else None
 
 
-def _strange(
+def _movers(
     whole: PeopleFit,
     part: PeopleFit,
+    observed: NDArray[np.float64],
     time_s: NDArray[np.float64],
+    whole_s: NDArray[np.float64],
+    options: RefineOptions,
     *,
     least_m: float,
-    seen: NDArray[np.float64] | None = None,
 ) -> NDArray[np.bool_]:
-    """Return which cameras (C,) differ between two fits by more than chance, and enough to matter."""
-    moves = camera_moves(whole.rig, part.rig)
-    everyone = np.ones(len(whole.rig), bool)
-    # Both certainties in one world: that in which the part was laid over the whole.
-    same = camera_covariance(
-        whole.bundle, whole.views, time_s if seen is None else seen, free=everyone, weight=part.weight
-    )
-    clusters = min(whole.clusters, part.clusters)
-    size = move_size(moves, reach(whole.rig, np.median(part.bundle.X, axis=0)))
-    return np.asarray((significance(moves, part.covariance + same, clusters=clusters) > 1) & (size > least_m))
+    """Return which cameras (C,) differ between two fits by more than chance, and enough to matter.
+
+    A camera that moved strains the others in a fit, so the one that differs most is named and taken out, and the rest
+    are fitted again, until none differs. Of the last two nobody could say which.
+
+    Args:
+        whole: what is compared with.
+        part: the fit to `observed`.
+        observed: (F, C, N, J, 3) the people of the part.
+        time_s: (F,) of its frame sets, s.
+        whole_s: of the frame sets of `whole`, s.
+        options: see there.
+        least_m: the least move that matters.
+    """
+    moved, cams = np.zeros(len(whole.rig), bool), np.arange(len(whole.rig))
+    while True:
+        weight = np.zeros(len(whole.rig))
+        weight[cams] = part.weight
+        # Both certainties in one world: that in which the part was laid over the whole.
+        everyone = np.ones(len(whole.rig), bool)
+        same = camera_covariance(whole.bundle, whole.views, whole_s, free=everyone, weight=weight)[cams]
+        moves = camera_moves(whole.rig.select([whole.rig.names[c] for c in cams]), part.rig)
+        clusters = min(whole.clusters, part.clusters)
+        strange = significance(moves, part.covariance + same, clusters=clusters)
+        strange[move_size(moves, reach(part.rig, np.median(part.bundle.X, axis=0))) < least_m] = 0
+        if strange.max() <= 1:
+            return moved
+        moved[cams[np.argmax(strange)]] = True
+        if (strange > 1).sum() == 1 or len(cams) <= 3:
+            return moved
+        cams = np.flatnonzero(~moved)
+        rest = whole.rig.select([whole.rig.names[c] for c in cams])
+        seen = np.ascontiguousarray(observed[:, cams])
+        again = fit_observed(rest, seen, time_s, options=options, noise_px=whole.bundle.noise_px)
+        if again is None:
+            return moved
+        part = again
 
 
 def _offsets(fit: PeopleFit, frames: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""One fit of a rig to people: told apart, placed, refined together, laid over the old world, and how certain that is."""
+"""One fit of a rig to people: placed, refined together, laid over the old world, and how certain that is."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
-from triskel.calibration.people.bundle import Bundle, joint_noise, refine_bundle, residuals
+from triskel.calibration.people.bundle import Bundle, joint_noise, refine_bundle
 from triskel.calibration.people.certainty import CLUSTER_S, camera_covariance
-from triskel.calibration.people.gauge import POSE, camera_moves, lay_over
+from triskel.calibration.people.gauge import POSE, camera_moves, lay_over, move_size
 from triskel.calibration.people.reprojection import place_joints
 from triskel.calibration.people.sightings import RefineOptions, Sightings, tell_apart
 from triskel.calibration.people.views import JointViews, joint_views
@@ -17,6 +17,7 @@ from triskel.camera import Rig
 SIGNIFICANCE = 1e-5
 """Chance of calling a camera moved that was not."""
 _RANK = 1e-5
+_SETTLED_M = 5e-4
 
 
 class PeopleFit(NamedTuple):
@@ -87,28 +88,34 @@ def fit_observed(
 
 
 def fit_people(
-    rig: Rig, sightings: Sightings, observed: NDArray[np.float64], options: RefineOptions
+    rig: Rig,
+    sightings: Sightings,
+    observed: NDArray[np.float64],
+    options: RefineOptions,
+    *,
+    old: Rig | None = None,
 ) -> tuple[PeopleFit | None, NDArray[np.float64]]:
     """Fit a rig, telling people apart anew as it gets better.
 
     Args:
-        rig: where to start, and whose world is kept.
+        rig: where to start.
         sightings: what was seen.
         observed: (F, C, N, J, 3) the people in it as `rig` tells them apart.
         options: see there.
+        old: the rig whose world is kept; `rig` when None.
 
     Returns:
         The fit, None where nothing can be placed, and the people (F, C, N, J, 3) it was made of.
     """
-    old, fit = rig, fit_observed(rig, observed, sightings.time_s, options=options)
+    old = old or rig
+    fit = fit_observed(rig, observed, sightings.time_s, options=options, old=old)
     for _ in range(options.rounds - 1):
         if fit is None:
             break
-        again = tell_apart(fit.rig, sightings, options)
-        if again.shape == observed.shape and np.array_equal(again, observed, equal_nan=True):
+        before, observed = fit.rig, tell_apart(fit.rig, sightings, options)
+        fit = fit_observed(before, observed, sightings.time_s, options=options, old=old)
+        if fit is None or move_size(camera_moves(before, fit.rig), 3.0).max() < _SETTLED_M:
             break
-        observed = again
-        fit = fit_observed(fit.rig, observed, sightings.time_s, options=options, old=old)
     return fit, observed
 
 

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from triskel.calibration.people.chain import Chained, chain_cameras
 from triskel.calibration.people.drift import drift
 from triskel.calibration.people.fit import PeopleFit, fit_people, sigmas
-from triskel.calibration.people.refine import CameraMove, PeopleCalibration, divided, weak_data
+from triskel.calibration.people.refine import weak_data
 from triskel.calibration.people.reprojection import compare_errors, place_joints, triangulated
+from triskel.calibration.people.results import CameraMove, PeopleCalibration
+from triskel.calibration.people.selection import divided
 from triskel.calibration.people.sightings import RefineOptions, Sightings, body_sightings, evenly, tell_apart
 from triskel.calibration.world.body import foot_joints, measure_bodies
 from triskel.calibration.world.people import place_from_people
@@ -63,7 +65,7 @@ def rig_from_people(
     chained = _near_real_size(chain_cameras(rig.cameras, sightings), sightings, options)
     fitted, held = divided(len(sightings.frames), options.held_out)
     observed = tell_apart(chained, sightings, options)
-    fit, people = fit_people(chained, sightings.take(fitted), observed[fitted], options)
+    fit, _ = fit_people(chained, sightings.take(fitted), observed[fitted], options)
     if fit is None:
         raise InputError("cameras were joined by people, but nothing fits: check the intrinsics and the image sizes")
     everybody = tell_apart(fit.rig, sightings, options)
@@ -95,7 +97,7 @@ def rig_from_people(
         held_out=compared[1],
         moves=moved,
         bumped=(),
-        drift=drift(fit, everybody, sightings.time_s, options=options),
+        drift=drift(fit, everybody, sightings.time_s, fit_s=sightings.time_s[fitted], options=options),
         events=(),
         joints=sightings.detections.skeleton.joints,
         noise_px=fit.bundle.noise_px,

@@ -120,17 +120,9 @@ def reduced_equations(
                 continue
             w = weight[i] * robust_weight(weight[i] * (r[0] * r[0] + r[1] * r[1]), tail)
             at = camera[i] * PER_CAMERA
+            _add_view(w, at, A, B, r, H, gradients[p], W[i], V, g)
             for a in range(PER_CAMERA):
-                gradients[p, at + a] += w * (A[0, a] * r[0] + A[1, a] * r[1])
-                for b in range(PER_CAMERA):
-                    H[at + a, at + b] += w * (A[0, a] * A[0, b] + A[1, a] * A[1, b])
-                for k in range(3):
-                    W[i, k, a] = w * (B[0, k] * A[0, a] + B[1, k] * A[1, a])
                 diagonal[at + a] += w * (A[0, a] ** 2 + A[1, a] ** 2)
-            for k in range(3):
-                g[k] += w * (B[0, k] * r[0] + B[1, k] * r[1])
-                for m in range(3):
-                    V[k, m] += w * (B[0, k] * B[0, m] + B[1, k] * B[1, m])
         ridge = _RIDGE * (V[0, 0] + V[1, 1] + V[2, 2])
         for k in range(3):
             V[k, k] += damping * V[k, k] + ridge
@@ -145,6 +137,32 @@ def reduced_equations(
                 back[p, k, 3] -= Vi[k, m] * g[m]
         _eliminate(H, gradients[p], first[p], first[p + 1], camera, W, Vi, back[p, :, 3])
     return H, diagonal, gradients, W, back
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_view(
+    w: float,
+    at: int,
+    A: NDArray[np.float64],
+    B: NDArray[np.float64],
+    r: NDArray[np.float64],
+    H: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    W: NDArray[np.float64],
+    V: NDArray[np.float64],
+    g: NDArray[np.float64],
+) -> None:
+    """Add one view of weight w, whose camera's unknowns begin at `at`, to all sums."""
+    for a in range(PER_CAMERA):
+        gradient[at + a] += w * (A[0, a] * r[0] + A[1, a] * r[1])
+        for b in range(PER_CAMERA):
+            H[at + a, at + b] += w * (A[0, a] * A[0, b] + A[1, a] * A[1, b])
+        for k in range(3):
+            W[k, a] = w * (B[0, k] * A[0, a] + B[1, k] * A[1, a])
+    for k in range(3):
+        g[k] += w * (B[0, k] * r[0] + B[1, k] * r[1])
+        for m in range(3):
+            V[k, m] += w * (B[0, k] * B[0, m] + B[1, k] * B[1, m])
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,96 +1,23 @@
 """A rig made better from the 2D keypoints of people, and what is said about it."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.calibration.people.drift import LEAST_MOVE_M, DriftEvent, DriftRow, Step, Verdict, drift, find_step
-from triskel.calibration.people.fit import PeopleFit, fit_observed, fit_people, moved_by, sigmas, significance
-from triskel.calibration.people.gauge import camera_moves, move_size, reach
-from triskel.calibration.people.reprojection import ErrorChange, compare_errors, place_joints
-from triskel.calibration.people.sightings import (
-    RefineOptions,
-    Sightings,
-    body_sightings,
-    evenly,
-    tell_apart,
-    widely,
-)
+from triskel.calibration.people.drift import DriftEvent, Step, drift, find_step
+from triskel.calibration.people.fit import PeopleFit, fit_people
+from triskel.calibration.people.judgement import judged
+from triskel.calibration.people.reprojection import ErrorChange, compare_errors
+from triskel.calibration.people.results import CameraMove, PeopleCalibration
+from triskel.calibration.people.selection import chosen_frames, divided, found_again, seen_enough
+from triskel.calibration.people.sightings import RefineOptions, Sightings, body_sightings, tell_apart
 from triskel.camera import Rig
 from triskel.errors import InputError
 from triskel.motion import Detections2D
 
 FEWEST_FRAMES = 10
-FEWEST_VIEWS = 60
-"""Joints that a camera must have seen together with another one for its pose to be touched."""
 FEW_FRAMES = 60
 SPREAD_M = 0.4
-"""People who stay within less than this, m (standard deviation along the floor's longer side), are in one place."""
-LEAST_GAIN = 0.05
-"""A rig of which no camera moved for certain is changed if the median error falls by more than this share."""
-BUMPED_FACTOR = 4.0
-"""A camera is bumped, and not just one of a poor rig, if it moved so many times as far as the usual one."""
-_HELD_OUT_PARTS = 12
-
-
-class CameraMove(NamedTuple):
-    """How one camera differs from the old rig.
-
-    Attributes:
-        camera: its name.
-        moved_mm: distance of the centres.
-        turned_deg: angle between the orientations.
-        moved_sigma_mm: standard error of the centre (root of the trace of its covariance).
-        turned_sigma_deg: standard error of the orientation.
-        significance: above 1 it is no chance.
-        focal_change: by which share the focal length changed; 0 unless that was asked for.
-        verdict: `stayed`, `moved`, `bumped` (moved far more than the others), `placed` (had no pose before), or
-            `not seen`.
-    """
-
-    camera: str
-    moved_mm: float
-    turned_deg: float
-    moved_sigma_mm: float
-    turned_sigma_deg: float
-    significance: float
-    focal_change: float
-    verdict: Verdict
-
-
-class PeopleCalibration(NamedTuple):
-    """A rig from people, and how far it can be trusted.
-
-    Attributes:
-        rig: the cameras. The old ones where nothing had moved.
-        used: errors of the people it was fitted to, before and after.
-        held_out: errors of frame sets that were not used; None where none were held out.
-        moves: one for each camera.
-        bumped: names of the cameras that were bumped.
-        drift: each part of the recording against the whole.
-        events: cameras that moved during the recording, and when.
-        joints: names of the joints, and
-        noise_px: (J,) the standard deviation of their detections along one axis.
-        n_frames: frame sets used.
-        n_points: joints placed in 3D.
-        n_people: people told apart.
-        warnings: what a person should know, one line each.
-    """
-
-    rig: Rig
-    used: ErrorChange
-    held_out: ErrorChange | None
-    moves: tuple[CameraMove, ...]
-    bumped: tuple[str, ...]
-    drift: tuple[DriftRow, ...]
-    events: tuple[DriftEvent, ...]
-    joints: tuple[str, ...]
-    noise_px: NDArray[np.float64]
-    n_frames: int
-    n_points: int
-    n_people: int
-    warnings: tuple[str, ...]
+"""People who stay within less than this, m (standard deviation along the way they went most), are in one place."""
 
 
 def refine_from_people(
@@ -119,44 +46,46 @@ def refine_from_people(
     options = options or RefineOptions()
     sightings = body_sightings(rig, detections, time_s)
     old = rig.select(list(detections.cameras))
-    sightings, observed = _chosen(old, sightings, options)
-    seen = _seen_enough(observed, options)
+    sightings, observed = chosen_frames(old, sightings, options)
+    start, observed, again = found_again(old, sightings, observed, options)
+    seen = seen_enough(observed, options)
     if seen.sum() < 2 or len(sightings.frames) < FEWEST_FRAMES:
         raise InputError(
             f"people are seen by two cameras at once in {len(sightings.frames)} frame sets, too few to tell where"
             " cameras stand: record somebody who walks through the whole volume for half a minute"
         )
     names = [name for name, enough in zip(old.names, seen, strict=True) if enough]
-    part, observed = old.select(names), np.ascontiguousarray(observed[:, seen])
+    part, start, observed = old.select(names), start.select(names), np.ascontiguousarray(observed[:, seen])
     sightings = sightings._replace(detections=sightings.detections.select(names))
     fitted, held = divided(len(sightings.frames), options.held_out)
-    fit, people = _fitted(part, sightings, observed, fitted, options)
+    fit, people = fit_people(start, sightings.take(fitted), observed[fitted], options, old=part)
+    if fit is None:
+        raise InputError("no joint is seen alike by two cameras: check that rig and recording belong together")
     step = find_step(fit, people, sightings.time_s[fitted], options=options) if options.most_blocks > 1 else None
-    warnings: list[str] = []
     border = 0 if step is None else int(fitted[step.at])
     if step is not None:
         fitted, held, fit, people = _longer_side(part, step, sightings, people, fitted, held, options)
-        warnings += [_event_line(event) for event in step.events]
-    new, given, rows = _judged(part, fit, people, sightings.time_s[fitted], options)
+    new, given, rows = judged(part, fit, people, sightings.time_s[fitted], options)
     everybody = tell_apart(new, sightings, options)
-    used = compare_errors(part, new, everybody[fitted], least_score=options.least_score)
-    held_out = compare_errors(part, new, everybody[held], least_score=options.least_score) if len(held) else None
-    warnings = _unseen(old, seen) + weak_data(fit, sightings) + warnings
-    if new is not part and all(row.verdict == "stayed" for row in rows):
-        warnings.append(
-            "the rig as a whole fits people better now, but no camera can be named that moved for certain: these people"
-            " tell too little of each"
-        )
-    if held_out is not None and held_out.after.median_px > held_out.before.median_px * 1.01:
-        warnings.append("people who were not used fit the refined rig worse than the old one: keep the old one")
+    used, held_out = (
+        compare_errors(part, new, everybody[index], least_score=options.least_score) if len(index) else None
+        for index in (fitted, held)
+    )
+    assert used is not None
+    events = () if step is None else step.events
+    warnings = [
+        *_camera_lines(old, seen, again, events),
+        *weak_data(fit, sightings),
+        *_doubts(held_out, rows, changed=new is not part),
+    ]
     return PeopleCalibration(
         rig=_put_back(rig, new),
         used=used,
         held_out=held_out,
         moves=_all_moves(old, names, rows),
         bumped=tuple(row.camera for row in rows if row.verdict == "bumped"),
-        drift=drift(fit, everybody, sightings.time_s, options=options, border=border),
-        events=() if step is None else step.events,
+        drift=drift(fit, everybody, sightings.time_s, fit_s=sightings.time_s[fitted], options=options, border=border),
+        events=events,
         joints=sightings.detections.skeleton.joints,
         noise_px=given.bundle.noise_px,
         n_frames=len(fitted),
@@ -164,16 +93,6 @@ def refine_from_people(
         n_people=everybody.shape[2],
         warnings=tuple(warnings),
     )
-
-
-def _fitted(
-    rig: Rig, sightings: Sightings, observed: NDArray[np.float64], index: NDArray[np.int64], options: RefineOptions
-) -> tuple[PeopleFit, NDArray[np.float64]]:
-    """Return the fit to some of the frame sets, and the people in them."""
-    fit, people = fit_people(rig, sightings.take(index), observed[index], options)
-    if fit is None:
-        raise InputError("no joint is seen alike by two cameras: check that rig and recording belong together")
-    return fit, people
 
 
 def _longer_side(
@@ -194,94 +113,39 @@ def _longer_side(
     return index, held[(held < border) == early], fit or (step.before if early else step.after), observed
 
 
-def _event_line(event: DriftEvent) -> str:
-    return (
-        f"camera {event.camera!r} moved at about {event.time_s:.2f} s (by {event.moved_mm:.0f} mm and"
-        f" {event.turned_deg:.2f} degrees): no one rig fits all of the recording; this one fits the longer part of it"
-    )
-
-
-def _chosen(old: Rig, sightings: Sightings, options: RefineOptions) -> tuple[Sightings, NDArray[np.float64]]:
-    """Return the frame sets to use, and the people in them as the old rig tells them apart."""
-    sightings = evenly(sightings, 2 * options.most_frames)
-    observed = tell_apart(old, sightings, options)
-    placed = place_joints(old, observed, least_score=options.least_score)
-    there = np.flatnonzero(np.isfinite(placed[..., 0]).any(axis=(1, 2)))
-    if not len(there):
-        raise InputError(
-            "no person is seen alike by two cameras: check that rig and recording belong together; a rig that is off by"
-            " more than a tenth of the image must be calibrated anew"
-        )
-    index = there[widely(placed[there], options.most_frames)]
-    return sightings.take(index), observed[index]
-
-
-def _seen_enough(observed: NDArray[np.float64], options: RefineOptions) -> NDArray[np.bool_]:
-    """Return which cameras (C,) share enough joints with others."""
-    with np.errstate(invalid="ignore"):
-        views = np.moveaxis(observed[..., 2] >= options.least_score, 1, 0)
-    shared = views & (views.sum(axis=0) >= 2)
-    return np.asarray(shared.reshape(len(shared), -1).sum(axis=1) >= FEWEST_VIEWS)
-
-
-def divided(n: int, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return which of n frame sets are used and which are held out: whole stretches, since neighbours are alike."""
-    if share <= 0:
-        return np.arange(n), np.zeros(0, np.int64)
-    stretch = np.arange(n) * _HELD_OUT_PARTS // n
-    every = max(round(1 / share), 2)
-    out = stretch % every == every - 1
-    return np.flatnonzero(~out), np.flatnonzero(out)
-
-
-def _judged(
-    old: Rig, fit: PeopleFit, observed: NDArray[np.float64], time_s: NDArray[np.float64], options: RefineOptions
-) -> tuple[Rig, PeopleFit, list[CameraMove]]:
-    """Return the rig to hand out, the fit behind it, and what is said of each camera."""
-    moves = camera_moves(old, fit.rig)
-    strange = significance(moves, fit.covariance, clusters=fit.clusters)
-    size = move_size(moves, reach(old, np.median(fit.bundle.X, axis=0)))
-    moved = (strange > 1) & (size > LEAST_MOVE_M)
-    verdicts: list[Verdict] = ["moved" if one else "stayed" for one in moved]
-    better = compare_errors(old, fit.rig, observed, least_score=options.least_score).median_change < -LEAST_GAIN
-    rig = fit.rig if moved.any() or better or options.focal else old
-    if moved.any() and len(old) > 2:
-        usual = np.array([np.median(np.delete(size, c)) for c in range(len(old))])
-        bumped = moved & (size > BUMPED_FACTOR * usual)
-        if bumped.any() and bumped.sum() < len(old) / 2:
-            verdicts = ["bumped" if b else "moved" if m else "stayed" for b, m in zip(bumped, moved, strict=True)]
-            if (moved == bumped).all() and (~bumped).sum() >= 2:
-                start = Rig(tuple(b if m else a for a, b, m in zip(old, fit.rig, bumped, strict=True)))
-                alone = fit_observed(start, observed, time_s, options=options, free=bumped)
-                fit = alone or fit
-                rig = fit.rig
-    moved_mm, turned_deg = moved_by(old, fit.rig)
-    moved_sigma, turned_sigma = sigmas(fit.covariance)
-    rows = [
-        CameraMove(
-            camera=camera.name,
-            moved_mm=float(moved_mm[c]),
-            turned_deg=float(turned_deg[c]),
-            moved_sigma_mm=float(moved_sigma[c]),
-            turned_sigma_deg=float(turned_sigma[c]),
-            significance=float(strange[c]),
-            focal_change=float(fit.rig.cameras[c].K[0, 0] / camera.K[0, 0] - 1),
-            verdict=verdicts[c],
-        )
-        for c, camera in enumerate(old)
-    ]
-    return rig, fit, rows
-
-
-def _unseen(old: Rig, seen: NDArray[np.bool_]) -> list[str]:
-    """Return a line for each camera that is not touched, and one where two are left."""
+def _camera_lines(
+    old: Rig, seen: NDArray[np.bool_], again: tuple[str, ...], events: tuple[DriftEvent, ...]
+) -> list[str]:
+    """Return a line for each camera that is not touched, was far off or moved, and one where two are left."""
     found = [
-        f"camera {name!r} hardly saw anybody together with another camera: it stays as it was"
+        f"camera {name!r} hardly saw anybody whom another camera saw: it stays as it was"
         for name, enough in zip(old.names, seen, strict=True)
         if not enough
     ]
+    found += [
+        f"camera {name!r} saw people, but not where the others have them: its pose was found anew; was it moved?"
+        for name in again
+    ]
+    found += [
+        f"camera {event.camera!r} moved at about {event.time_s:.2f} s (by {event.moved_mm:.0f} mm and"
+        f" {event.turned_deg:.2f} degrees): no one rig fits all of the recording; this one fits the longer part of it"
+        for event in events
+    ]
     if seen.sum() == 2:
         found.append("with two cameras nobody can say which of them moved: only how they stand to each other is known")
+    return found
+
+
+def _doubts(held_out: ErrorChange | None, rows: list[CameraMove], *, changed: bool) -> list[str]:
+    """Return what speaks against the new rig."""
+    found = []
+    if changed and all(row.verdict == "stayed" for row in rows):
+        found.append(
+            "the rig as a whole fits people better now, but no camera can be named that moved for certain: these people"
+            " tell too little of each"
+        )
+    if held_out is not None and held_out.after.median_px > 1.01 * held_out.before.median_px:
+        found.append("people who were not used fit the refined rig worse than the old one: keep the old one")
     return found
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from triskel.camera import Rig
 from triskel.errors import InputError
 from triskel.motion import Detections2D
+from triskel.skeleton import BODY_25
 from triskel.triangulate import OverTimeOptions, PeopleOptions, triangulate_people
 from triskel.whole_body import parts_of
 
@@ -88,11 +89,10 @@ def body_sightings(rig: Rig, detections: Detections2D, time_s: NDArray[np.float6
     if not np.isfinite(time_s).all() or not (np.diff(time_s) > 0).all():
         raise InputError("the times of the frame sets are finite and rise from one to the next: correct time_s")
     body = parts_of(detections.skeleton)["body"]
-    keypoints = np.ascontiguousarray(detections.keypoints[:, :, :, body])
-    if len(body) < len(detections.skeleton):
-        from triskel.skeleton import BODY_25
-
-        detections = Detections2D(BODY_25, detections.cameras, keypoints)
+    keypoints = np.array(detections.keypoints[:, :, :, body], order="C")
+    keypoints[~np.isfinite(keypoints).all(axis=-1)] = (np.nan, np.nan, 0.0)
+    skeleton = detections.skeleton if len(body) == len(detections.skeleton) else BODY_25
+    detections = Detections2D(skeleton, detections.cameras, keypoints)
     together = np.flatnonzero((keypoints[..., 2] > 0).any(axis=(2, 3)).sum(axis=1) >= 2)
     if not len(together):
         raise InputError("nobody is seen by two cameras at once: let people walk where the cameras look, all recording")
@@ -102,9 +102,7 @@ def body_sightings(rig: Rig, detections: Detections2D, time_s: NDArray[np.float6
 def tell_apart(rig: Rig, sightings: Sightings, options: RefineOptions) -> NDArray[np.float64]:
     """Return the people (F, C, N, J, 3) told apart with a rig that may be off, left and right put right."""
     seconds = float(sightings.time_s[-1] - sightings.time_s[0]) if len(sightings.time_s) > 1 else 0.0
-    how = PeopleOptions(
-        association_px=options.association_px, least_seen_s=min(0.25, 0.1 * seconds), over_time=_RAW
-    )
+    how = PeopleOptions(association_px=options.association_px, least_seen_s=min(0.25, 0.1 * seconds), over_time=_RAW)
     return triangulate_people(rig, sightings.detections, sightings.time_s, options=how).observed
 
 

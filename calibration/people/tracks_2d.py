@@ -32,8 +32,8 @@ def tracks_2d(keypoints: NDArray[np.float64], time_s: NDArray[np.float64]) -> li
     ends: list[tuple[int, int]] = []  # frame set and place in which each track was seen last
     found: list[list[tuple[int, int]]] = []
     alive: list[int] = []
-    there = (keypoints[..., 2] > 0).any(axis=-1)
-    for f in np.flatnonzero(there.any(axis=1)):
+    there = np.asarray((keypoints[..., 2] > 0).any(axis=-1))
+    for f in np.flatnonzero(there.max(axis=1, initial=False)):
         alive = [t for t in alive if time_s[f] - time_s[ends[t][0]] <= LONGEST_GAP_S or ends[t][0] >= f - 2]
         places = np.flatnonzero(there[f])
         taken: set[int] = set()
@@ -60,7 +60,7 @@ def tracks_2d(keypoints: NDArray[np.float64], time_s: NDArray[np.float64]) -> li
 
 
 def _apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (A, B) how far bodies (A, J, 3) and (B, J, 3) are apart, in their own extents; 10 without common joints."""
+    """Return (A, B) how far bodies (A, J, 3) and (B, J, 3) are apart, in their own extents; 10 if unknown."""
     distance = np.linalg.norm(a[:, None, :, :2] - b[None, :, :, :2], axis=-1)
     both = np.isfinite(distance).any(axis=-1)
     out = np.full(both.shape, 10.0)

@@ -49,7 +49,7 @@ class JointViews(NamedTuple):
 
 
 def joint_views(observed: NDArray[np.float64], *, least_score: float, least_views: int = 2) -> JointViews:
-    """Return the views of people (F, C, N, J, 3) who were told apart; joints in fewer than `least_views` are left out."""
+    """Return the views of people (F, C, N, J, 3) who were told apart, without joints in fewer than `least_views`."""
     by_point = np.moveaxis(observed, 1, -2)  # (F, N, J, C, 3)
     with np.errstate(invalid="ignore"):
         seen = np.isfinite(by_point[..., 0]) & np.isfinite(by_point[..., 1]) & (by_point[..., 2] >= least_score)

@@ -110,9 +110,12 @@ def _weak_links(numbers: CalibrationNumbers) -> list[Advice]:
 def _few_views(numbers: CalibrationNumbers) -> list[Advice]:
     """Cameras that saw the board too seldom; where, if it was on one side only."""
     found = []
+    tied = {numbers.cameras[k].name for link in numbers.links if link.is_weak for k in (link.first, link.second)}
     for c in sorted(numbers.cameras, key=lambda c: c.n_views):
         where, instead = side_words(c.xy, c.size_wh)
-        if c.n_views == 0 or (c.n_views >= FEW_VIEWS and not where) or (c.n_views >= FEW_VIEWS and c.lens):
+        if c.n_views == 0 or (c.n_views >= FEW_VIEWS and (not where or c.lens)):
+            continue
+        if c.name in tied and not where:  # the advice on the link has asked for as many
             continue
         seen = f"saw the board in {_count(c.n_views, 'frame')}"
         text = f"{c.name} {seen}{f', all {where}' if where else ''}: show it {_more(c.n_views)} more"
@@ -128,14 +131,19 @@ def _together(code: str, found: list[Advice], what: str) -> Advice:
 
 
 def _lens_warnings(numbers: CalibrationNumbers) -> list[Advice]:
-    """What the calibration of the lenses warned of: one camera's in full, the others by name."""
+    """What the calibration of a lens warned of, in its words; those of several lenses at once are among the checks."""
     weak = [c for c in numbers.cameras if c.lens and c.lens.warnings]
     if not weak:
         return []
-    first, others = weak[0], [c.name for c in weak[1:]]
-    text = _named(first.name, first.lens.warnings[-1] if first.lens else "")
-    text += f"; the lenses of {joined(others)} are weak likewise, see the checks" if others else ""
-    return [Advice("lens", tuple(c.name for c in weak), text)]
+    names = tuple(c.name for c in weak)
+    if len(weak) == 1 and weak[0].lens:
+        return [Advice("lens", names, _named(names[0], weak[0].lens.warnings[-1]))]
+    text = (
+        f"The lenses of {joined(names)} are weakly determined (see the checks): show the board to each of them "
+        "closer, in "
+        "all parts of the image and into its corners, tilted by 30 to 45 degrees"
+    )
+    return [Advice("lens", names, text)]
 
 
 def _coverage(numbers: CalibrationNumbers) -> list[Advice]:

@@ -56,7 +56,7 @@ def people_sentence(people: "PeopleCalibration") -> str:
 
 def people_advice(people: "PeopleCalibration") -> list[tuple[str, tuple[str, ...], str]]:
     """Return (code, cameras, text) of what should be done about cameras that moved."""
-    found = []
+    found: list[tuple[str, tuple[str, ...], str]] = []
     for row in people.moves:
         if row.verdict == "bumped":
             text = (

@@ -22,6 +22,12 @@ CHANCE = 1.9
 squared length is 1 on average)."""
 
 PALE = "#b3bfd0"
+LONGER = 1.5
+"""Typical long arrows may be so many cells long rather than be cut down to a fraction of one by rounding."""
+
+MIXED_SHAPE = 0.75
+"""Height over width of the room for an image, where images differ in shape."""
+
 LONGEST_CELLS = 2.5
 """Arrows are cut at so many cells, or one bad cell would cross all others."""
 
@@ -40,14 +46,14 @@ def draw_coverage(cameras: Sequence[CameraNumbers]) -> "Figure":
         w, h = c.size_wh
         counts = np.where(c.coverage.counts > 0, c.coverage.counts, np.nan).astype(np.float64)
         image = ax.imshow(counts, cmap=colours, norm=norm, extent=(-0.5, w - 0.5, h - 0.5, -0.5), aspect="equal")
-        small = _columns(len(cameras)) > 4
+        small = _columns(cameras) > 4
         image_frame(ax, c.size_wh, c.name, small=small)
         seen = f"{100 * c.coverage.seen_share:.0f} %"
         ax.set_title(
             seen if small else f"{seen} of the image", loc="right", fontsize=7.5 if small else 8.5, color=SOFT, pad=3
         )
     if image is not None:
-        bar = colour_bar(figure, axes, image, "corners")
+        bar = colour_bar(figure, axes[: len(cameras)], image, "corners")
         ticks = [value for value in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if value <= most]
         bar.set_ticks(ticks, labels=[f"{value:,}" for value in ticks])
         bar.ax.minorticks_off()
@@ -63,7 +69,7 @@ def draw_residuals(cameras: Sequence[CameraNumbers]) -> "tuple[Figure, float]":
     figure, axes = _images(cameras)
     factor = arrow_factor(cameras)
     for ax, c in zip(axes, cameras, strict=False):
-        small = _columns(len(cameras)) > 4
+        small = _columns(cameras) > 4
         image_frame(ax, c.size_wh, c.name, small=small)
         rms = f"{c.rms_px:.2f} px" if math.isfinite(c.rms_px) else "no corners"
         ax.set_title(
@@ -96,7 +102,7 @@ def arrow_factor(cameras: Sequence[CameraNumbers]) -> float:
         return 1.0
     wanted = max(1.0, 1 / long)
     power = 10 ** math.floor(math.log10(wanted))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= wanted * 1.0000001))
+    return float(max(step * power for step in (1, 2, 5, 10) if step * power <= wanted * LONGER))
 
 
 def _arrows(c: CameraNumbers, factor: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
@@ -117,19 +123,24 @@ def _cell_px(c: CameraNumbers) -> float:
     return min(c.size_wh[0] / c.errors.counts.shape[1], c.size_wh[1] / c.errors.counts.shape[0])
 
 
-def _columns(cameras: int) -> int:
-    """Return how many images stand in a row: few are large, 32 still fit a screen."""
-    return max(2, min(cameras, 3)) if cameras in (1, 2, 3, 5, 6) else 4 if cameras <= 12 else 6
+def _columns(cameras: Sequence[CameraNumbers]) -> int:
+    """Return how many images stand in a row: few are large, 32 still fit a screen; upright ones are narrow."""
+    n = len(cameras)
+    if all(c.size_wh[1] > c.size_wh[0] for c in cameras):
+        return 4 if n <= 4 else 6
+    return max(2, min(n, 3)) if n in (1, 2, 3, 5, 6) else 4 if n <= 12 else 6
 
 
 def _images(cameras: Sequence[CameraNumbers]) -> "tuple[Figure, list[Axes]]":
     """Return a figure with axes for each camera, the rest of the last row hidden."""
-    columns = _columns(len(cameras))
+    columns = _columns(cameras)
     rows = math.ceil(len(cameras) / columns)
-    # Portrait images are as tall as a row is; a row of landscape images only as tall as it needs to be.
-    tallest = [max(c.size_wh[1] / c.size_wh[0] for c in cameras[r * columns : (r + 1) * columns]) for r in range(rows)]
-    width_in = (WIDTH_IN - 1.0) / columns
-    figure, axes = new_figure(rows, columns, 0.25 + sum(min(ratio, 1.8) * width_in + 0.3 for ratio in tallest))
+    shapes = sorted({c.size_wh[1] / c.size_wh[0] for c in cameras})
+    # Upright images among others are as tall as these, or a row would be mostly empty.
+    alike = shapes[-1] - shapes[0] < 0.1
+    shape = shapes[-1] if alike else MIXED_SHAPE
+    height_in = 0.25 + rows * (0.3 + shape * (WIDTH_IN - 1.0) / columns)
+    figure, axes = new_figure(rows, columns, height_in, layout="compressed" if alike else "constrained")
     for ax in axes[len(cameras) :]:
         ax.set_visible(False)
     return figure, axes

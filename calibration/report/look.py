@@ -1,7 +1,7 @@
 """The look of the report's pictures: colours, sizes, and what all axes have in common."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,18 +12,22 @@ if TYPE_CHECKING:
 INK, SOFT, LINE, PAPER = "#1b2330", "#5d6879", "#e2e6ec", "#ffffff"
 BLUE, ORANGE, RED, UNSEEN = "#2563c9", "#e0761c", "#d9362b", "#f3d9d4"
 WIDTH_IN, DPI = 10.4, 120
+Layout = Literal["constrained", "compressed"]
 TALLEST_IN = 60.0
 """32 cameras make a tall picture; beyond this it no longer opens everywhere."""
 
 
 def new_figure(
-    rows: int, columns: int, height_in: float, *, widths: Sequence[float] = ()
+    rows: int, columns: int, height_in: float, *, widths: Sequence[float] = (), layout: Layout = "constrained"
 ) -> "tuple[Figure, list[Axes]]":
-    """Return a figure of the report's width that draws without a display, and its axes row by row."""
+    """Return a figure of the report's width that draws without a display, and its axes row by row.
+
+    Axes of one fixed shape each, such as images, want the layout `compressed`.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH_IN, min(height_in, TALLEST_IN)), dpi=DPI, facecolor=PAPER, layout="constrained")
+    figure = Figure(figsize=(WIDTH_IN, min(height_in, TALLEST_IN)), dpi=DPI, facecolor=PAPER, layout=layout)
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False, width_ratios=widths or None)
     return figure, axes.ravel().tolist()
@@ -58,8 +62,8 @@ def colour_bar(figure: "Figure", axes: "Axes | Sequence[Axes]", mappable: "Scala
     """Put a scale of colours beside axes."""
     bar = figure.colorbar(mappable, ax=axes, pad=0.01, shrink=0.8, aspect=22)
     bar.ax.tick_params(length=0, labelsize=8, colors=SOFT)
-    bar.ax.set_title(label, fontsize=8, color=SOFT, loc="left")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.set_label(label, fontsize=8, color=SOFT)
+    bar.outline.set_visible(False)
     return bar
 
 

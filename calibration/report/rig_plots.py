@@ -83,7 +83,7 @@ def _place_errors(ax: "Axes", numbers: CalibrationNumbers) -> None:
         ax.text(0.5, 0.5, "not known", transform=ax.transAxes, ha="center", fontsize=9, color=SOFT)
     panel(ax, "Uncertainty of each camera's place", "standard error, mm")
     ax.set_yticks(y, [plain(c.name) for c in numbers.cameras])
-    ax.set_ylim(len(sigma) - 0.5, -0.9)
+    ax.set_ylim(len(sigma) - 0.5, -0.7 - 0.05 * len(sigma))  # room for the legend
     ax.grid(axis="x", color=LINE, linewidth=0.8)
 
 
@@ -92,7 +92,7 @@ def draw_volume(numbers: CalibrationNumbers, plan: Plan) -> "Figure":
     slices = numbers.volume.slices if numbers.volume else ()
     span = plan.high - plan.low
     height = (WIDTH_IN - 1.6) / max(len(slices), 1) * float(span[1] / span[0])
-    figure, axes = new_figure(1, max(len(slices), 1), float(np.clip(height, 1.8, 7.0)) + 1.05)
+    figure, axes = new_figure(1, max(len(slices), 1), float(np.clip(height, 1.8, 7.0)) + 1.05, layout="compressed")
     every = np.concatenate([one.sigma_mm.ravel() for one in slices]) if slices else np.zeros(0)
     every = every[np.isfinite(every)]
     low, high = (float(np.percentile(every, p)) for p in (0, 88)) if len(every) else (0.0, 1.0)

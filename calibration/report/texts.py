@@ -1,15 +1,18 @@
 """The report as JSON for programs and as plain text for people without a browser."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from triskel.calibration.report.advice import Advice, systematic_px
-from triskel.calibration.report.from_people import people_json
+from triskel.calibration.report.from_people import error_rows, move_rows, people_json
 from triskel.calibration.report.numbers import CalibrationNumbers, CameraNumbers
 from triskel.calibration.report.verdict import Verdict
 from triskel.calibration.report.volume import DETECTOR_PX, Slice
+
+if TYPE_CHECKING:
+    from triskel.calibration.people import PeopleCalibration
 
 FORMAT = "triskel-calibration-report 1"
 
@@ -136,18 +139,40 @@ def report_text(numbers: CalibrationNumbers, verdict: Verdict, advice: list[Advi
     lines += _block("Checks", [finding_line(one.severity, one.camera, one.message) for one in numbers.findings])
     lines += _block("Warnings", numbers.warnings)
     lines += _block("Boards", numbers.boards)
+    if numbers.people:
+        lines += _people_lines(numbers.people)
+    if any(c.n_corners for c in numbers.cameras):
+        lines += _camera_lines(numbers)
+    held = numbers.held_out
+    if held:
+        lines += ["", f"held-out distances  median {number(held.median_mm)} mm, 95 % within {number(held.p95_mm)} mm"]
+    return "\n".join(lines) + "\n"
+
+
+def _camera_lines(numbers: CalibrationNumbers) -> list[str]:
+    """Return a table of the cameras."""
     columns = ("views", "corners", "left out", "RMS px", "median px", "95 % px", "seen %", "place mm")
-    lines += ["", f"{'camera':<20}" + "".join(f"{name:>11}" for name in columns)]
+    lines = ["", f"{'camera':<20}" + "".join(f"{name:>11}" for name in columns)]
     for c in numbers.cameras:
         cells = (
             f"{c.n_views:,}", f"{c.n_corners:,}", f"{c.n_left_out:,}", number(c.rms_px), number(c.median_px),
             number(c.p95_px), number(100 * c.coverage.seen_share, 0), number(place_mm(c)),
         )  # fmt: skip
         lines.append(f"{c.name:<20}" + "".join(f"{cell:>11}" for cell in cells))
-    held = numbers.held_out
-    if held:
-        lines += ["", f"held-out distances  median {number(held.median_mm)} mm, 95 % within {number(held.p95_mm)} mm"]
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def _people_lines(people: "PeopleCalibration") -> list[str]:
+    """Return tables of the errors before and after, and of how far the cameras moved."""
+    lines = ["", f"{'median px of people':<36}{'before':>11}{'after':>11}"]
+    for row in error_rows(people):
+        lines.append(f"{row.label:<36}{number(row.before.median_px):>11}{number(row.after.median_px):>11}")
+    lines += ["", f"{'camera':<20}{'moved mm':>16}{'turned deg':>16}  verdict"]
+    for move, _, _ in move_rows(people):
+        moved = f"{number(move.moved_mm, 1)} ± {number(move.moved_sigma_mm, 1)}"
+        turned = f"{number(move.turned_deg)} ± {number(move.turned_sigma_deg)}"
+        lines.append(f"{move.camera:<20}{moved:>16}{turned:>16}  {move.verdict}")
+    return lines
 
 
 def _block(title: str, items: "list[str] | tuple[str, ...]") -> list[str]:

@@ -52,7 +52,9 @@ def judge(numbers: CalibrationNumbers, advice: list[Advice]) -> Verdict:
         grades.append("usable")
     if numbers.people:
         sentences.append(people_sentence(numbers.people))
-    for grade, sentence in (_volume(numbers), _held_out(numbers), _fit(numbers), _lenses(numbers)):
+    others = [_held_out(numbers), _fit(numbers), _lenses(numbers)]
+    fits = all(grade != "poor" for grade, _ in others)
+    for grade, sentence in (_volume(numbers, fits=fits), *others):
         grades.append(grade)
         sentences += [sentence] if sentence else []
     grade = max(grades, key=("good", "usable", "poor").index)
@@ -60,8 +62,11 @@ def judge(numbers: CalibrationNumbers, advice: list[Advice]) -> Verdict:
     return Verdict(grade, HEADLINES[grade] + better, tuple(sentences))
 
 
-def _volume(numbers: CalibrationNumbers) -> tuple[Grade, str]:
-    """Compare what the calibration is worth where the boards were with what the detector is."""
+def _volume(numbers: CalibrationNumbers, *, fits: bool) -> tuple[Grade, str]:
+    """Compare what the calibration is worth where the boards were with what the detector is.
+
+    The calibration's own uncertainty knows of noise only; where corners do not fit, nobody should believe it.
+    """
     volume = numbers.volume
     if volume is None or not (math.isfinite(volume.typical_mm) and math.isfinite(volume.detector_mm)):
         return "good", ""
@@ -72,10 +77,13 @@ def _volume(numbers: CalibrationNumbers) -> tuple[Grade, str]:
         "usable": "the calibration adds to the error of your results",
         "poor": "the calibration is what limits you",
     }[grade]
+    if not fits:
+        limits = "but the board does not fit well enough for noise to be all that is wrong"
     return grade, (
         f"Points in the volume where the board was are uncertain by {mm(volume.typical_mm)} because of the "
-        "calibration; detector "
-        f"noise of {DETECTOR_PX:.0f} px, as with body joints, is worth {mm(volume.detector_mm)} there: {limits}."
+        "calibration; "
+        f"detector noise of {DETECTOR_PX:.0f} px, as with body joints, is worth {mm(volume.detector_mm)} there: "
+        f"{limits}."
     )
 
 

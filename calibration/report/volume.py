@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import Delaunay, QhullError
 
 from triskel.camera import Rig
 from triskel.projection import project_rig
@@ -15,7 +16,7 @@ DETECTOR_PX = 5.0
 ROOM_HEIGHTS_M = (0.1, 1.0, 1.8)
 """Ankles, hips and head of a person on the floor."""
 
-GRID = 44
+GRID = 40
 """Cells along the longer side of a map."""
 
 MOST_PLACES = 60
@@ -46,7 +47,9 @@ class Plan(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """A horizontal slice: standard error of points due to the calibration; NaN where under two cameras see them.
+    """A horizontal slice: standard error of points due to the calibration.
+
+    It is NaN where under two cameras see them, and outside the cameras where these stand all around.
 
     Attributes:
         height_m: in the plan.
@@ -134,14 +137,29 @@ def _slice(rig: Rig, plan: Plan, height_m: float, places: NDArray[np.float64], p
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     flat = np.vstack([grid, (places @ plan.plan_from_world.T)[:, :2]])
     X = np.c_[flat, np.full(len(flat), height_m)] @ plan.plan_from_world
+    between = _between_cameras(rig, plan, flat)
     sizes = np.array([camera.size_wh for camera in rig])[:, None]
     xy = project_rig(rig, X)
     with np.errstate(invalid="ignore"):
         inside = ((xy >= -0.5) & (xy <= sizes - 0.5)).all(axis=-1).sum(axis=0) >= 2
+    inside &= between
     sigma = np.full(len(X), np.nan)
     if inside.any():
         sigma[inside] = point_sigma_mm(X[inside])
     return Slice(height_m, _rms(sigma[len(grid) :]), sigma[: len(grid)].reshape(rows, columns))
+
+
+def _between_cameras(rig: Rig, plan: Plan, flat: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say which points (n, 2) of the plan lie between the cameras, where these surround the middle; else all do."""
+    centres = (np.array([camera.centre for camera in rig]) @ plan.plan_from_world.T)[:, :2]
+    everywhere = np.ones(len(flat), dtype=bool)
+    try:
+        triangles = Delaunay(centres)
+    except (QhullError, ValueError):  # fewer than three cameras, or all in a row
+        return everywhere
+    if triangles.find_simplex((plan.plan_from_world @ plan.middle)[:2]) < 0:
+        return everywhere
+    return np.asarray(triangles.find_simplex(flat) >= 0)
 
 
 def _rms(values: NDArray[np.float64]) -> float:
@@ -156,10 +174,11 @@ def _heights(rig: Rig, plan: Plan, tall: NDArray[np.float64]) -> Sequence[float]
     room = plan.is_world and cameras.max() > 0.8 and cameras.min() > -0.1 and float((plan.high - plan.low).max()) > 1.5
     if room:
         return ROOM_HEIGHTS_M
-    if len(tall) and tall.max() - tall.min() > 1e-3:
-        return [float(value) for value in np.percentile(tall, [5, 50, 95])]
-    half = 0.15 * float((plan.high - plan.low).max())
     middle = float(plan.middle @ plan.plan_from_world[2])
+    if len(tall) and tall.max() - tall.min() > 1e-3:
+        low, high = (float(value) for value in np.percentile(tall, [5, 95]))
+        return sorted([low, middle, high])
+    half = 0.15 * float((plan.high - plan.low).max())
     return [middle - half, middle, middle + half]
 
 

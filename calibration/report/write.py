@@ -136,20 +136,20 @@ def draw_plots(numbers: CalibrationNumbers) -> dict[str, Plot]:
         lens = any(c.lens for c in numbers.cameras)
         what = "the views that the lens was calibrated from" if lens else "the rig's shots"
         plots["coverage"] = Plot(
-            _png(draw_coverage(numbers.cameras)),
+            png_of(draw_coverage(numbers.cameras)),
             f"Corners of the board in {what}, by part of the image; the darker the more, and pink where none was "
             "ever seen.",
         )
         figure, factor = draw_residuals(numbers.cameras)
         plots["residuals"] = Plot(
-            _png(figure),
+            png_of(figure),
             f"Mean of observed minus projected over the corners in each part of the image, arrows {factor:,.3g} "
             "times as long "
             f"as they are (parts with {FEWEST} corners or more); dark where it is more than chance.",
         )
     if numbers.plan and len(numbers.cameras) > 1 and numbers.links:
         plots["links"] = Plot(
-            _png(draw_links(numbers, numbers.plan)),
+            png_of(draw_links(numbers, numbers.plan)),
             "Left: the wider a line, the more shots two cameras share; the rig hangs on the dark blue lines, and "
             "red dashes "
             f"are those of them with fewer than {FEW_SHARED} shots; + is the middle of the volume. Right: how far "
@@ -158,14 +158,15 @@ def draw_plots(numbers: CalibrationNumbers) -> dict[str, Plot]:
         )
     if numbers.plan and numbers.volume:
         plots["volume"] = Plot(
-            _png(draw_volume(numbers, numbers.plan)),
+            png_of(draw_volume(numbers, numbers.plan)),
             "Standard error of a 3D point due to the calibration alone, mm (per axis, RMS of the three), seen from "
             "above; "
-            "dots are cameras, grey is seen by fewer than two.",
+            "dots are cameras. Left out: what fewer than two cameras see, and what lies behind them where they "
+            "stand all around.",
         )
     if numbers.held_out:
         plots["held_out"] = Plot(
-            _png(draw_held_out(numbers.held_out)),
+            png_of(draw_held_out(numbers.held_out)),
             "Distances between neighbouring corners of boards that the calibration was not made from, triangulated.",
         )
     return plots
@@ -180,7 +181,8 @@ def _template(name: str) -> str:
     return resources.files("triskel.calibration.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _png(figure: "Figure") -> bytes:
+def png_of(figure: "Figure") -> bytes:
+    """Return a picture as the bytes of a PNG file."""
     out = io.BytesIO()
     # Without the writer's version, the same numbers make the same file.
     figure.savefig(out, format="png", facecolor=PAPER, metadata={"Software": None})

@@ -132,9 +132,7 @@ def free_columns(cameras: tuple[Camera, ...], *, refine_intrinsics: bool) -> NDA
 def residuals(state: BundleState, table: CornerTable) -> NDArray[np.float64]:
     """Return observed minus projected (n, 2), px; NaN behind the camera."""
     return np.asarray(
-        kernel.residuals(
-            state.packed, state.boards, table.view_camera, table.view_shot, table.first, table.X, table.xy
-        )
+        kernel.residuals(state.packed, state.boards, table.view_camera, table.view_shot, table.first, table.X, table.xy)
     )
 
 
@@ -178,7 +176,7 @@ def refine(
             all cameras in a row; see `shared_lens`.
         done: stop when a step lowers the loss by less than this share.
     """
-    visible = np.isfinite(residuals(state, table)).all(axis=1)
+    visible = np.asarray(np.isfinite(residuals(state, table)).all(axis=1))
     table = table if visible.all() else table.only(visible)
     damping, cost = _INITIAL_DAMPING, _cost(state, table, weights, prior)
     for _ in range(_STEPS):
@@ -207,9 +205,7 @@ def lens_unknowns(packed: NDArray[np.float64]) -> NDArray[np.float64]:
 _LENS_AT = np.r_[lens.FX, lens.FY, lens.CX, lens.CY, lens.DIST : lens.DIST + REFINED_DIST]
 
 
-def _cost(
-    state: BundleState, table: CornerTable, weights: Weights, prior: NDArray[np.float64] | None
-) -> float:
+def _cost(state: BundleState, table: CornerTable, weights: Weights, prior: NDArray[np.float64] | None) -> float:
     """Return the loss; infinite where a corner has gone behind its camera."""
     r = residuals(state, table)
     e = np.hypot(r[:, 0], r[:, 1]) / weights.sigma_px[table.row_view]
@@ -228,7 +224,7 @@ def reduced_system(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the cameras' matrix (C * 18, C * 18) and right side, and the boards' inverse blocks (S, 6, 6)."""
     D = blocks.D + _damped(np.diagonal(blocks.D, axis1=1, axis2=2), damping)[:, :, None] * np.eye(BOARD)
-    inverse = np.linalg.inv(D)
+    inverse = np.asarray(np.linalg.inv(D), dtype=np.float64)
     reduced, right = kernel.eliminate_boards(
         blocks.A, blocks.B, inverse, blocks.a, blocks.b,
         table.view_camera, table.view_shot, table.views_of, table.shot_first,
@@ -281,9 +277,7 @@ def _damped(diagonal: NDArray[np.float64], damping: float) -> NDArray[np.float64
     return np.where(diagonal > 0, damping * diagonal, 1.0)
 
 
-def _moved(
-    state: BundleState, cameras: NDArray[np.float64], boards: NDArray[np.float64]
-) -> BundleState | None:
+def _moved(state: BundleState, cameras: NDArray[np.float64], boards: NDArray[np.float64]) -> BundleState | None:
     """Return the state after a step; None if the step leads out of the valid range (a focal length below zero)."""
     if not (np.isfinite(cameras).all() and np.isfinite(boards).all()):
         return None

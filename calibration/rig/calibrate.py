@@ -145,7 +145,7 @@ def _report(rig: Rig, fit: Fit, table: CornerTable, index_of: list[int], *, n_sh
         errors=errors,
         shared=shared,
         uncertainty=uncertainty,
-        warnings=(*graph_warnings(rig, shared), *fit_warnings(solved, fit, table, index_of, uncertainty)),
+        warnings=(*graph_warnings(rig, shared), *fit_warnings(rig, solved, fit, table, index_of, uncertainty)),
     )
 
 

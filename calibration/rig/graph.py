@@ -28,7 +28,10 @@ def collect(
         raise InputError(f"a rig needs at least two cameras, got {len(rig)}")
     index = {name: i for i, name in enumerate(rig.names)}
     corners_of = {id(board): np.asarray(board.corners, dtype=np.float64) for board in boards}
-    view_camera, view_shot, first, index_of = [], [], [0], []
+    view_camera: list[int] = []
+    view_shot: list[int] = []
+    first: list[int] = [0]
+    index_of: list[int] = []
     ids, X, xy = [np.zeros(0, np.int64)], [np.zeros((0, 3))], [np.zeros((0, 2))]
     for s, (shot, board) in enumerate(zip(shots, boards, strict=True)):
         corners = corners_of[id(board)]
@@ -124,8 +127,8 @@ def graph_warnings(rig: Rig, shared: NDArray[np.int64]) -> list[str]:
     if len(strong) > 1:
         text = " and ".join("(" + ", ".join(names[i] for i in group) + ")" for group in strong)
         found.append(
-            f"{text} are linked by pairs that share a single shot, in which a flat board's two possible poses cannot be "
-            "told apart: record more shots that both see"
+            f"{text} are linked by pairs that share a single shot, in which the two possible poses of a flat board "
+            "cannot be told apart: record more shots that both see"
         )
     return found
 

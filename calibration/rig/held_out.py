@@ -97,9 +97,7 @@ def held_out(
     rig = Rig(tuple(cameras))
     boards = boards_of(board, len(shots))
     table, index_of = collect(shots, rig, boards, keep_single=refine_intrinsics)
-    full = adjust(
-        rig.cameras, first_state(rig, table), table, huber_px=huber_px, refine_intrinsics=refine_intrinsics
-    )
+    full = adjust(rig.cameras, first_state(rig, table), table, huber_px=huber_px, refine_intrinsics=refine_intrinsics)
     table = table.only(full.kept)
     edges_of = {id(each): edges(each) for each in boards}
     parts: list[_Measured] = []
@@ -177,7 +175,13 @@ def _measure(points: _Points, boards: Sequence[Board], edges_of: Mapping[int, ND
         if len(X) >= _MIN_SHAPE_CORNERS:
             shapes.append(np.array([_MM * _rigid_rms(X_board, X)]))
             shots.append(np.array([shot]))
-    return _Measured(*(np.concatenate(column) for column in (errors, distances, pair_shots, shapes, shots)))
+    return _Measured(
+        np.concatenate(errors),
+        np.concatenate(distances),
+        np.concatenate(pair_shots),
+        np.concatenate(shapes),
+        np.concatenate(shots),
+    )
 
 
 def _rigid_rms(A: NDArray[np.float64], B: NDArray[np.float64]) -> float:

@@ -118,7 +118,7 @@ def residuals(
 
 
 @numba.njit(cache=True, nogil=True)
-def normal_equations(
+def normal_equations(  # noqa: PLR0917 - compiled, called from one place
     packed: NDArray[np.float64],
     boards: NDArray[np.float64],
     view_camera: NDArray[np.int64],

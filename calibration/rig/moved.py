@@ -47,9 +47,9 @@ def _moved_uncertainty(uncertainty: RigUncertainty, new_from_old: Rigid, rig: Ri
     centre = np.zeros((len(rig), 3))
     for i, camera in enumerate(rig):
         # centre = -(R exp(d))^T (t + e), hence its derivatives [centre]_x by d and -R^T by e.
-        at = slice(i * PER_CAMERA, i * PER_CAMERA + 6)
+        pose = slice(i * PER_CAMERA, i * PER_CAMERA + 6)
         J = np.c_[_cross(camera.centre), -camera.cam_from_world.R.T]
-        centre[i] = np.diagonal(J @ covariance[at, at] @ J.T)
+        centre[i] = np.diagonal(J @ covariance[pose, pose] @ J.T)
     return replace(uncertainty, rig=rig, covariance=covariance, centre_sigma_mm=1000 * np.sqrt(np.maximum(centre, 0)))
 
 

@@ -23,11 +23,12 @@ def view_weights(residual_px: NDArray[np.float64], kept: NDArray[np.bool_], tabl
     section 6.2). Where they differ by no more than chance all views get the same weight.
     """
     rows = table.row_view[kept]
-    corners = np.bincount(rows, minlength=len(table.view_camera)).astype(np.float64)
-    squares = np.bincount(rows, (residual_px[kept] ** 2).sum(axis=1), minlength=len(corners))
+    corners = np.bincount(rows, minlength=len(table.view_camera))
+    squared = (residual_px[kept] ** 2).sum(axis=1)
+    squares = np.bincount(rows, squared, minlength=len(corners)).astype(np.float64)
     in_shot = np.bincount(table.view_shot, corners, minlength=table.n_shots)
     # Two a corner, less the six of the board's pose, which the views of a shot share.
-    degrees = 2 * corners - 6 * corners / np.maximum(in_shot[table.view_shot], 1)
+    degrees = 2.0 * corners - 6 * corners / np.maximum(in_shot[table.view_shot], 1)
     return Weights(np.sqrt(np.maximum(_shrunk(squares, degrees), _LEAST_PX**2)), BEND)
 
 
@@ -63,7 +64,10 @@ def find_outliers(residual_px: NDArray[np.float64], table: CornerTable) -> NDArr
         return np.ones(len(errors), dtype=bool)
     common = max(float(np.median(finite)), 1e-12) / _RAYLEIGH_MEDIAN
     middle = np.array(
-        [np.median(part) if len(part) else 0.0 for part in np.split(np.nan_to_num(errors, nan=np.inf), table.first[1:-1])]
+        [
+            np.median(part) if len(part) else 0.0
+            for part in np.split(np.nan_to_num(errors, nan=np.inf), table.first[1:-1])
+        ]
     )
     own = np.clip(middle / _RAYLEIGH_MEDIAN, common, _NOISIEST_VIEW * common)
     limit = np.maximum(outlier_limit_px(finite), _OUTLIER_SIGMAS * own)

@@ -63,7 +63,10 @@ def camera_poses(n_cameras: int, table: CornerTable, candidates: list[list[Rigid
         best = max(counts, key=lambda camera: (counts[camera], -camera))
         if counts[best] == 0:
             break
-        links = [(placed[other], i, j) for other in sorted(placed) for i, j in pairs.get((other, best), [])]
+        links: dict[int, list[tuple[Rigid, int, int]]] = {}
+        for other in sorted(placed):
+            for i, j in pairs.get((other, best), []):
+                links.setdefault(int(table.view_shot[i]), []).append((placed[other], i, j))
         placed[best] = _most_agreed(links, candidates)
     return placed
 
@@ -80,18 +83,22 @@ def _pairs(table: CornerTable, candidates: list[list[Rigid]]) -> dict[tuple[int,
     return pairs
 
 
-def _most_agreed(links: list[tuple[Rigid, int, int]], candidates: list[list[Rigid]]) -> Rigid:
-    """Return the `world_from_cam` that agrees best with all links: the one with the least median distance to them.
+def _most_agreed(links: dict[int, list[tuple[Rigid, int, int]]], candidates: list[list[Rigid]]) -> Rigid:
+    """Return the `world_from_cam` that agrees best with all shots: the one with the least median distance to them.
 
-    Each link is the pose of another camera and the two cameras' views of one shot. Both poses of either flat board
-    are tried; only the true ones repeat from shot to shot.
+    Each link is the pose of another camera and the two cameras' views of the shot. Both poses of either flat board
+    are tried; only the true ones repeat from shot to shot. Within one shot the wrong pose agrees with itself, seen
+    from whichever camera, so a shot has one voice.
     """
-    chosen = links[:: -(-len(links) // _MAX_RELATIVE)]
-    groups = [[pose @ a @ b.inverse for a in candidates[i] for b in candidates[j]] for pose, i, j in chosen]
+    shots = sorted(links)
+    chosen = shots[:: -(-sum(map(len, links.values())) // _MAX_RELATIVE)]
+    groups = [
+        [pose @ a @ b.inverse for pose, i, j in links[s] for a in candidates[i] for b in candidates[j]] for s in chosen
+    ]
     options = [option for group in groups for option in group]
     if len(groups) == 1:
         return options[0]  # nothing to compare with: the better pose of either view
-    R, t = np.array([option.R for option in options]), np.array([option.centre for option in options])
+    R, t = np.array([option.R for option in options]), np.array([option.t for option in options])
     scale = max(float(np.median(np.linalg.norm(t, axis=1))), 1e-9)
     apart = np.linalg.norm(R[:, None] - R[None], axis=(2, 3)) + np.linalg.norm(t[:, None] - t[None], axis=2) / scale
     # The best option of each shot speaks for it, so that a shot's wrong options do not count.
@@ -99,9 +106,7 @@ def _most_agreed(links: list[tuple[Rigid, int, int]], candidates: list[list[Rigi
     return options[int(np.argmin(np.median(np.minimum.reduceat(apart, starts, axis=1), axis=1)))]
 
 
-def first_boards(
-    cameras: tuple[Camera, ...], table: CornerTable, candidates: list[list[Rigid]]
-) -> NDArray[np.float64]:
+def first_boards(cameras: tuple[Camera, ...], table: CornerTable, candidates: list[list[Rigid]]) -> NDArray[np.float64]:
     """Return `world_from_board` (S, 12) of every shot: the candidate that fits best in all of its views."""
     world_from_cam = [camera.cam_from_world.inverse for camera in cameras]
     poses, shots = [Rigid.identity()] * table.n_shots, list(range(table.n_shots))
@@ -130,7 +135,7 @@ def _pose_costs(
     views_of: NDArray[np.int64],
     shot_first: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Return each pose's sum of errors in all views of its shot, px, each at most 50; behind the camera counts as 50."""
+    """Return each pose's sum of errors in all views of its shot, px; at most 50 each, as behind the camera."""
     costs = np.zeros(len(poses))
     for p in range(len(poses)):
         for i in range(shot_first[of_shot[p]], shot_first[of_shot[p] + 1]):

@@ -88,9 +88,7 @@ def _lens_information(
     poses = columns[:, :POSE][free[:, :POSE]]
     lenses = columns[:, POSE:].ravel()
     H_lp = reduced[np.ix_(lenses, poses)]
-    return np.asarray(
-        reduced[np.ix_(lenses, lenses)] - H_lp @ np.linalg.solve(reduced[np.ix_(poses, poses)], H_lp.T)
-    )
+    return np.asarray(reduced[np.ix_(lenses, lenses)] - H_lp @ np.linalg.solve(reduced[np.ix_(poses, poses)], H_lp.T))
 
 
 def _marginal(information: NDArray[np.float64], at: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -102,7 +100,9 @@ def _marginal(information: NDArray[np.float64], at: NDArray[np.int64]) -> NDArra
         return inner
     scale = 1 / np.sqrt(diagonal[rest])
     cross = information[np.ix_(at, rest)] * scale
-    return np.asarray(inner - cross @ np.linalg.pinv(information[np.ix_(rest, rest)] * np.outer(scale, scale)) @ cross.T)
+    return np.asarray(
+        inner - cross @ np.linalg.pinv(information[np.ix_(rest, rest)] * np.outer(scale, scale)) @ cross.T
+    )
 
 
 def _spread_precision(

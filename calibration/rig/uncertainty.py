@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,6 +16,7 @@ from triskel.camera import Rig
 _FEWEST_VIEWS = 2
 _MM = 1000.0
 _ANCHORS = 400
+_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,16 +57,24 @@ class RigUncertainty:
         """
         X = np.asarray(X, dtype=np.float64)
         flat = np.ascontiguousarray(X.reshape(-1, 3))
-        H, M = _point_equations(self.rig, flat)
-        variance = np.full(len(flat), np.nan)
-        for i in np.flatnonzero(np.isfinite(H[:, 0, 0])):
-            inverse = np.linalg.pinv(H[i], hermitian=True)
-            J = inverse @ M[i]
-            total = np.trace(J @ self.covariance @ J.T)
-            if noise_px is not None:
-                total += noise_px**2 * np.trace(inverse)
-            variance[i] = total / 3
+        variance = np.concatenate(
+            [self._variances(flat[at : at + _AT_ONCE], noise_px) for at in range(0, len(flat), _AT_ONCE)]
+            or [np.zeros(0)]
+        )
         return np.asarray(_MM * np.sqrt(variance)).reshape(X.shape[:-1])
+
+    def _variances(self, X: NDArray[np.float64], noise_px: float | None) -> NDArray[np.float64]:
+        """Return the mean variance over the axes of points (n, 3), m^2."""
+        H, M = _point_equations(self.rig, X)
+        variance = np.full(len(X), np.nan)
+        seen = np.isfinite(H[:, 0, 0])
+        inverse = np.linalg.pinv(H[seen], hermitian=True)
+        J = inverse @ M[seen]
+        total = ((J @ self.covariance) * J).sum(axis=(1, 2))
+        if noise_px is not None:
+            total += noise_px**2 * np.trace(inverse, axis1=1, axis2=2)
+        variance[seen] = np.maximum(total, 0) / 3
+        return variance
 
 
 def rig_uncertainty(rig: Rig, fit: Fit, table: CornerTable) -> RigUncertainty:
@@ -136,9 +146,7 @@ def _anchors(fit: Fit, table: CornerTable) -> NDArray[np.float64]:
     return np.asarray(np.einsum("nij,nj->ni", boards[:, :9].reshape(-1, 3, 3), table.X[rows]) + boards[:, 9:])
 
 
-def _in_free_network(
-    rig: Rig, covariance: NDArray[np.float64], anchors: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _in_free_network(rig: Rig, covariance: NDArray[np.float64], anchors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the covariance after the rigid motion that brings the triangulated `anchors` closest to where they are."""
     H, M = _point_equations(rig, np.ascontiguousarray(anchors))
     good = np.isfinite(H[:, 0, 0])
@@ -186,12 +194,14 @@ def _point_equations(rig: Rig, X: NDArray[np.float64]) -> tuple[NDArray[np.float
     return H, M
 
 
+@numba.njit(cache=True, nogil=True)
 def _point_jacobians(
     packed: NDArray[np.float64], X: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the derivatives (n, 2, 24) of the projections by camera and by point (the last three), and those (n, 2)."""
+    """Return the derivatives (n, 2, 24) of the projections by camera and point (last three), and those (n, 2)."""
     J, xy, scratch = np.zeros((len(X), 2, PER_CAMERA + 6)), np.empty((len(X), 2)), np.empty((2, 3))
-    still = np.r_[np.eye(3).ravel(), np.zeros(3)]
-    for n, point in enumerate(X):
-        xy[n] = kernel.corner_jacobian(packed, still, point, J[n], scratch)
+    still = np.zeros(12)  # a board at the origin: its translation is the point's
+    still[0] = still[4] = still[8] = 1.0
+    for n in range(len(X)):
+        xy[n, 0], xy[n, 1] = kernel.corner_jacobian(packed, still, X[n], J[n], scratch)
     return J, xy

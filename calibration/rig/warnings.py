@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from triskel.calibration.rig.adjust import Fit
 from triskel.calibration.rig.bundle import CornerTable
-from triskel.calibration.rig.kernel import POSE, REFINED_DIST
+from triskel.calibration.rig.kernel import PER_CAMERA, POSE, REFINED_DIST
 from triskel.calibration.rig.uncertainty import RigUncertainty
 from triskel.camera import Rig
 
@@ -15,17 +15,20 @@ _WORSE = 2.5
 _MANY_OUTLIERS = 0.1
 _SPOILT = 0.5
 _VAGUE_MM = 10.0
+_VAGUE_LENS = 0.01
+_CHANGED = 0.03
 
 
 def fit_warnings(
-    rig: Rig, fit: Fit, table: CornerTable, index_of: list[int], uncertainty: RigUncertainty
+    given: Rig, rig: Rig, fit: Fit, table: CornerTable, index_of: list[int], uncertainty: RigUncertainty
 ) -> list[str]:
-    """Say what is wrong with a solution: parallel boards, a camera or shots that fit worse, vague places."""
+    """Say what is wrong with the solution `rig` of the cameras `given`: parallel boards, bad views, vague places."""
     return [
         *_parallel(rig, fit, table),
         *_held_lenses(rig, fit),
+        *_doubtful_lenses(given, rig, uncertainty),
         *_worse_cameras(rig, fit, table),
-        *_spoilt_shots(fit, table, index_of),
+        *_spoilt_views(rig, fit, table, index_of),
         *_vague(rig, uncertainty),
     ]
 
@@ -55,15 +58,40 @@ def _parallel(rig: Rig, fit: Fit, table: CornerTable) -> list[str]:
 def _held_lenses(rig: Rig, fit: Fit) -> list[str]:
     """Name lenses that stay although refining was asked for."""
     held = [c.name for i, c in enumerate(rig) if fit.free[:, POSE:].any() and not fit.free[i, POSE:].any()]
-    text = f"the intrinsics of {', '.join(held)} are kept: lenses with more than {REFINED_DIST} coefficients are not refined"
-    return [text] if held else []
+    if not held:
+        return []
+    return [
+        f"the intrinsics of {', '.join(held)} are kept: lenses of more than {REFINED_DIST} coefficients are not refined"
+    ]
+
+
+def _doubtful_lenses(given: Rig, rig: Rig, uncertainty: RigUncertainty) -> list[str]:
+    """Name lenses that the refinement changed a lot, or that it knows badly."""
+    found = []
+    for i, (before, after) in enumerate(zip(given, rig, strict=True)):
+        change = float(after.K[0, 0] / before.K[0, 0] - 1)
+        at = i * PER_CAMERA + POSE
+        share = float(np.sqrt(uncertainty.covariance[at, at])) / float(after.K[0, 0])
+        if abs(change) > _CHANGED:
+            found.append(
+                f"refining changed the focal length of {after.name} by {100 * change:+.1f} %: either it was wrong, or "
+                "the board was not seen in all parts of the image, and then it is better kept"
+            )
+        elif share > _VAGUE_LENS:
+            found.append(
+                f"the focal length of {after.name} is known only to {100 * share:.1f} %: show the board closer and "
+                "tilted in all parts of its image, or do not refine the intrinsics"
+            )
+    return found
 
 
 def _worse_cameras(rig: Rig, fit: Fit, table: CornerTable) -> list[str]:
     """Name cameras whose corners err more than those of the others, or are often left out."""
     found = []
     camera = table.view_camera[table.row_view]
-    share = 1 - np.bincount(camera, fit.kept, minlength=len(rig)) / np.maximum(np.bincount(camera, minlength=len(rig)), 1)
+    share = 1 - np.bincount(camera, fit.kept, minlength=len(rig)) / np.maximum(
+        np.bincount(camera, minlength=len(rig)), 1
+    )
     noise = np.array([np.median(fit.weights.sigma_px[table.view_camera == i]) for i in range(len(rig))])
     for i, name in enumerate(rig.names):
         others = float(np.median(np.delete(noise, i)))
@@ -77,18 +105,19 @@ def _worse_cameras(rig: Rig, fit: Fit, table: CornerTable) -> list[str]:
     return found
 
 
-def _spoilt_shots(fit: Fit, table: CornerTable, index_of: list[int]) -> list[str]:
-    """Name shots most of whose corners were left out."""
-    shot = table.view_shot[table.row_view]
-    total = np.bincount(shot, minlength=table.n_shots)
-    share = 1 - np.bincount(shot, fit.kept, minlength=table.n_shots) / np.maximum(total, 1)
-    spoilt = np.flatnonzero(share > _SPOILT)
+def _spoilt_views(rig: Rig, fit: Fit, table: CornerTable, index_of: list[int]) -> list[str]:
+    """Name views of shared shots most of whose corners were left out."""
+    total = np.diff(table.first)
+    share = 1 - np.diff(table.only(fit.kept).first) / np.maximum(total, 1)
+    shared = np.bincount(table.view_shot, minlength=table.n_shots)[table.view_shot] > 1
+    spoilt = np.flatnonzero((share > _SPOILT) & shared)
     if not len(spoilt):
         return []
-    some = ", ".join(str(index_of[s]) for s in spoilt[:5]) + (" ..." if len(spoilt) > 5 else "")
+    named = [f"{rig.names[table.view_camera[v]]} in shot {index_of[table.view_shot[v]]}" for v in spoilt[:5]]
     return [
-        f"{len(spoilt)} of {table.n_shots} shots fit no board pose (shots {some}): the board moved between the cameras' "
-        "images, or they saw different boards"
+        f"{len(spoilt)} of {shared.sum()} views do not fit what the other cameras saw in the same shot "
+        f"({', '.join(named)}{' ...' if len(spoilt) > 5 else ''}): the board moved between the images, or it was "
+        "misdetected"
     ]
 
 

@@ -109,7 +109,7 @@ def test_the_area_that_cameras_share_is_measured():
     both = (1280 / 900 * 10 - 7.1111) * 720 / 900 * 10
     assert seen.area2_m2 == pytest.approx(both, rel=0.05)
     assert seen.area3_m2 == 0
-    assert seen.count.max() == 2
+    assert seen.cameras.max() == 2
 
 
 def test_coverage_is_at_body_height_for_rooms_and_where_they_look_for_tables():

@@ -1,22 +1,42 @@
 """`triskel rig`: looking at calibrations, checking them, and from one tool's format to another's."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from triskel.calibration.formats import FORMATS, UNITS_M, format_of_name
 from triskel.commands.show import OUT, say, table
 from triskel.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Look at a calibration, check it, convert it.")
-NAMES = ", ".join(FORMATS)
-RigArgument = Annotated[
-    Path, typer.Argument(help=f"{'; '.join(one.title for one in FORMATS.values())}; told apart by content.")
-]
+RigArgument = Annotated[Path, typer.Argument(help="{titles}; told apart by content.")]
 
 
-@app.command("show")
+class KnowsFormats(TyperCommand):
+    """A command in whose help {names}, {titles} and {units} are those of the known rig formats.
+
+    They are put in when the help is shown: importing the calibration takes longer than starting any other command.
+    """
+
+    # Any, since typer brings a click of its own in some versions and takes the installed one in others.
+    def format_help(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        """Fill in the names and show the help."""
+        from triskel.calibration.formats import FORMATS, UNITS_M
+
+        known = {
+            "{names}": ", ".join(FORMATS),
+            "{titles}": "; ".join(one.title for one in FORMATS.values()),
+            "{units}": ", ".join(UNITS_M),
+        }
+        for parameter in self.params:
+            if isinstance(parameter, TyperArgument | TyperOption) and parameter.help:
+                for word, text in known.items():
+                    parameter.help = parameter.help.replace(word, text)
+        super().format_help(*arguments, **options)
+
+
+@app.command("show", cls=KnowsFormats)
 def show(
     rig: RigArgument,
     png: Annotated[Path | None, typer.Option(help="Also draw the rig into this file.")] = None,
@@ -62,7 +82,7 @@ def show(
         show_window(motion if motion is not None else still_motion(), loaded)
 
 
-@app.command("check")
+@app.command("check", cls=KnowsFormats)
 def check(
     rig: RigArgument,
     session: Annotated[
@@ -102,18 +122,18 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command("convert")
+@app.command("convert", cls=KnowsFormats)
 def convert(
     source: RigArgument,
     target: Annotated[Path, typer.Argument(help="File or folder to write.")],
-    to: Annotated[str | None, typer.Option(help=f"{NAMES}; by suffix if left out.")] = None,
+    to: Annotated[str | None, typer.Option(help="{names}; by suffix if left out.")] = None,
     source_format: Annotated[
         str | None, typer.Option("--from", help="The source's format, where it looks like several.")
     ] = None,
-    unit: Annotated[str, typer.Option(help=f"What the source's lengths are in: {', '.join(UNITS_M)}.")] = "m",
+    unit: Annotated[str, typer.Option(help="What the source's lengths are in: {units}.")] = "m",
 ) -> None:
     """Convert a calibration to another tool's format."""
-    from triskel.calibration.formats import load_rig, write_rig
+    from triskel.calibration.formats import format_of_name, load_rig, write_rig
 
     name = to or format_of_name(target)
     write_rig(load_rig(source, format=source_format, unit=unit), target, format=name)

@@ -1,7 +1,10 @@
 """Pictures of boards with known truth: each pixel averages what 4 x 4 rays through it see of the print."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
+from scipy.interpolate import RectBivariateSpline
 from scipy.spatial.transform import Rotation
 
 from triskel.camera import Camera
@@ -34,6 +37,7 @@ def truth(board, cam, where):
     return project(cam, (board.corners - middle(board)) @ R.T + t)
 
 
+@lru_cache(maxsize=8)
 def printed(board, *, px_per_m=None, margin=1.0):
     """Return the print as a bitmap, its px per m and the board point at its top left; margin in steps of the board."""
     left, top, right, bottom = board.outline_m
@@ -61,19 +65,43 @@ def exact_scale(lengths, extent):
 
 
 def rays(cam, ss):
-    """Return the viewing rays (ss H, ss W, 2), x / z and y / z, of the sub-pixels."""
+    """Return the viewing rays (ss H, ss W, 2), x / z and y / z, of the sub-pixels: a spline through every eighth px."""
     w, h = cam.size_wh
-    sub = (np.arange(ss) + 0.5) / ss - 0.5
-    u, v = np.meshgrid((np.arange(w)[:, None] + sub).ravel(), (np.arange(h)[:, None] + sub).ravel())
-    xy = np.stack([u, v], -1).reshape(-1, 1, 2)
+    u, v = np.arange(-8, w + 16, 8.0), np.arange(-8, h + 16, 8.0)
+    xy = np.stack(np.meshgrid(u, v), -1).reshape(-1, 1, 2)
     if cam.model == "fisheye":
         out = cv2.fisheye.undistortPoints(xy, cam.K, cam.dist)
-    elif len(cam.dist):
+    else:
         criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-9)
         out = cv2.undistortPointsIter(xy, cam.K, cam.dist, np.eye(3), np.eye(3), criteria)
-    else:
-        out = (xy - cam.K[:2, 2]) / np.diag(cam.K)[:2]
-    return out.reshape(h * ss, w * ss, 2)
+    out = out.reshape(len(v), len(u), 2)
+    sub = (np.arange(ss) + 0.5) / ss - 0.5
+    fine_u, fine_v = (np.arange(w)[:, None] + sub).ravel(), (np.arange(h)[:, None] + sub).ravel()
+    return np.stack([RectBivariateSpline(v, u, out[..., i])(fine_v, fine_u) for i in range(2)], -1)
+
+
+def seen_flat(bitmap, px_per_m, corner, board, cam, where, ss):
+    """Return the picture (ss H, ss W) of the bitmap by a camera without distortion: a homography does it."""
+    R, t = where
+    m = middle(board)[:2]
+    board_from_bitmap = np.array([[1 / px_per_m, 0, corner[0] - m[0]], [0, 1 / px_per_m, corner[1] - m[1]], [0, 0, 1]])
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])  # bitmap pixel centres are half a pixel from its edge
+    fine = np.array([[ss, 0, (ss - 1) / 2], [0, ss, (ss - 1) / 2], [0, 0, 1.0]])
+    H = fine @ cam.K @ np.c_[R[:, :2], t] @ board_from_bitmap @ half
+    size = cam.size_wh[0] * ss, cam.size_wh[1] * ss
+    return cv2.warpPerspective(bitmap, H, size, flags=cv2.INTER_NEAREST, borderValue=WALL)
+
+
+def seen_bent(bitmap, px_per_m, corner, board, cam, where, ss):
+    """Return the picture (ss H, ss W) of the bitmap by a camera with distortion, ray by ray."""
+    R, t = where
+    r = rays(cam, ss)
+    # Ray s (x, y, 1) meets the board where its coordinate along the board's z is that of t.
+    s = (t @ R[:, 2]) / (r @ R[:2, 2] + R[2, 2])
+    X = np.stack([r[..., 0] * s, r[..., 1] * s, s], -1) - t
+    at = ((X @ R[:, :2] + middle(board)[:2] - corner) * px_per_m - 0.5).astype(np.float32)
+    at[s <= 0] = -1e6
+    return cv2.remap(bitmap, at[..., 0], at[..., 1], cv2.INTER_NEAREST, borderValue=WALL)
 
 
 def picture(board, cam, where, *, blur_px=0.6, noise=2.0, seed=0, glare=None, ss=4, mirrored=False):
@@ -86,17 +114,8 @@ def picture(board, cam, where, *, blur_px=0.6, noise=2.0, seed=0, glare=None, ss
         glare: (x, y, radius) px of a light that washes out what is there, or None.
         mirrored: what a mirror, or a camera that mirrors, shows.
     """
-    R, t = where
-    bitmap, px_per_m, corner = printed(board)
-    r = rays(cam, ss)
-    # Ray s (x, y, 1) meets the board where its coordinate along the board's z is that of t.
-    denominator = r @ R[:2, 2] + R[2, 2]
-    s = (t @ R[:, 2]) / denominator
-    X = np.stack([r[..., 0] * s, r[..., 1] * s, s], -1) - t
-    on_board = X @ R[:, :2] + middle(board)[:2]
-    at = ((on_board - corner) * px_per_m - 0.5).astype(np.float32)
-    at[(s <= 0)] = -1e6
-    big = cv2.remap(bitmap, at[..., 0], at[..., 1], cv2.INTER_NEAREST, borderValue=WALL)
+    seen = seen_bent if len(cam.dist) else seen_flat
+    big = seen(*printed(board), board, cam, where, ss)
     small = cv2.resize(big, cam.size_wh, interpolation=cv2.INTER_AREA)
     if glare is not None:
         x, y, radius = glare

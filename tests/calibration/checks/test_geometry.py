@@ -4,6 +4,7 @@ import pytest
 from triskel import Rig
 from triskel.calibration import check_rig, describe_rig
 from triskel.calibration.checks import common_look_at
+from triskel.calibration.world import moved_rig
 from triskel.rigid import Rigid
 
 
@@ -87,3 +88,28 @@ def test_description_gives_known_geometry(rig):
     assert row.fov_deg == pytest.approx(np.degrees(2 * np.arctan(640 / 901.3)), abs=0.01)
     assert row.look_at_distance_m == pytest.approx(np.hypot(3, 0.8))
     assert row.name == "cam01"
+
+
+@pytest.mark.parametrize(("rotvec", "name"), [((-np.pi / 2, 0, 0), "y is up"), ((np.pi / 2, 0, 0), "-y is up")])
+def test_world_with_another_axis_up_is_a_warning(rig, rotvec, name):
+    turned = moved_rig(rig, Rigid.from_rotvec(rotvec, [0, 0, 9.0]))
+    found = only(turned)
+    assert (found.code, found.severity) == ("not-z-up", "warning")
+    assert found.message.startswith(name)
+
+
+def test_rig_that_is_upside_down_is_said_to_be(rig):
+    findings = check_rig(moved_rig(rig, Rigid.from_rotvec([np.pi, 0, 0], [0, 0, 0])))
+    assert {f.code for f in findings} == {"under-floor"}
+    assert len(findings) == len(rig)
+    assert all("upside down" in f.message for f in findings)
+
+
+def test_rig_in_millimetres_is_named(rig):
+    assert "unit" in {f.code for f in check_rig(moved_rig(rig, Rigid.identity(), scale=1000.0))}
+
+
+def test_every_finding_has_a_code(rig):
+    broken = with_first(rig, K=with_focal_scaled(rig["cam01"], 64), cam_from_world=rig["cam02"].cam_from_world)
+    assert {f.code for f in check_rig(broken)} >= {"focal-unit", "same-place"}
+    assert all(f.code for f in check_rig(broken))

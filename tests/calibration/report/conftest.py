@@ -8,6 +8,7 @@ import pytest
 from triskel import Rig
 from triskel.calibration.boards import Board, BoardView
 from triskel.calibration.intrinsics import IntrinsicsResult, calibrate_intrinsics
+from triskel.calibration.report import CalibrationNumbers, gather_numbers
 from triskel.calibration.rig import HeldOut, RigCalibration, calibrate_rig, held_out
 
 
@@ -44,6 +45,12 @@ def recording(scene) -> Recording:
     cameras = [result.camera for result in intrinsics.values()]
     calibration = calibrate_rig(shots, cameras, scene.BOARD, floor_shot=0)
     return Recording(scene.BOARD, truth, shots, intrinsics, calibration, held_out(shots, cameras, scene.BOARD))
+
+
+@pytest.fixture(scope="session")
+def numbers(recording) -> CalibrationNumbers:
+    """Return the numbers of the rig alone, its lenses taken as given."""
+    return gather_numbers(calibration=recording.calibration, held_out=recording.held_out, boards=[recording.board])
 
 
 @pytest.fixture(scope="session")

@@ -24,9 +24,9 @@ def test_errors_of_each_camera_are_those_of_the_corners_projected_anew(recording
     assert camera.n_views == calibration.camera_views["cam02"]
 
 
-def test_lens_views_give_the_coverage_and_rig_shots_the_errors(recording):
+def test_lens_views_give_the_coverage_and_rig_shots_the_errors(recording, numbers):
     with_lens = gather_numbers(calibration=recording.calibration, intrinsics=recording.intrinsics).cameras[0]
-    without = gather_numbers(calibration=recording.calibration).cameras[0]
+    without = numbers.cameras[0]
     assert with_lens.coverage.counts.sum() > without.coverage.counts.sum() == without.n_corners
     assert with_lens.rms_px == without.rms_px
     assert without.lens is None
@@ -62,9 +62,9 @@ def test_held_out_distances_that_are_not_known_do_not_count(recording):
     assert gather_numbers(calibration=recording.calibration, held_out=nothing).held_out is None
 
 
-def test_noise_averages_out_over_a_board_and_a_wrong_scale_does_not(recording):
+def test_noise_averages_out_over_a_board_and_a_wrong_scale_does_not(recording, numbers):
     held = recording.held_out
-    fine = gather_numbers(calibration=recording.calibration, held_out=held).held_out
+    fine = numbers.held_out
     scaled = held._replace(distance_error_mm=held.distance_error_mm + 0.01 * held.distance_mm)
     wrong = gather_numbers(calibration=recording.calibration, held_out=scaled).held_out
     assert fine.board_percent < 0.3 * fine.median_percent
@@ -72,8 +72,7 @@ def test_noise_averages_out_over_a_board_and_a_wrong_scale_does_not(recording):
     np.testing.assert_allclose(wrong.mean_mm - fine.mean_mm, 0.8, atol=1e-9)
 
 
-def test_the_volume_is_seen_from_above_over_a_floor(recording):
-    numbers = gather_numbers(calibration=recording.calibration, boards=[recording.board])
+def test_the_volume_is_seen_from_above_over_a_floor(recording, numbers):
     assert numbers.plan.is_world
     assert [one.height_m for one in numbers.volume.slices] == [0.1, 1.0, 1.8]
     # The middle of the rig was moved through between 0.6 and 1.6 m, and one board lay on the floor.
@@ -87,6 +86,5 @@ def test_the_volume_is_seen_from_above_over_a_floor(recording):
     np.testing.assert_allclose(numbers.volume.typical_mm, np.sqrt(np.nanmean(expected**2)), rtol=1e-9)
 
 
-def test_noise_has_no_direction(recording):
-    numbers = gather_numbers(calibration=recording.calibration)
+def test_noise_has_no_direction(numbers):
     assert max(systematic_px(c) for c in numbers.cameras) < 0.08

@@ -12,46 +12,41 @@ def judged(numbers):
     return judge(numbers, advise(numbers))
 
 
-@pytest.fixture(scope="module")
-def good(recording):
-    return gather_numbers(calibration=recording.calibration, held_out=recording.held_out, boards=[recording.board])
-
-
-def test_a_good_calibration_is_not_what_limits_you(good):
-    verdict = judged(good)
+def test_a_good_calibration_is_not_what_limits_you(numbers):
+    verdict = judged(numbers)
     assert (verdict.grade, verdict.headline) == ("good", "Good: use it.")
     assert "calibration is not what limits you" in verdict.sentences[0]
-    assert f"uncertain by {mm(good.volume.typical_mm)} because of the calibration" in verdict.sentences[0]
-    assert f"is worth {mm(good.volume.detector_mm)} there" in verdict.sentences[0]
+    assert f"uncertain by {mm(numbers.volume.typical_mm)} because of the calibration" in verdict.sentences[0]
+    assert f"is worth {mm(numbers.volume.detector_mm)} there" in verdict.sentences[0]
 
 
 @pytest.mark.parametrize(
     ("share", "grade", "words"), [(0.5, "usable", "adds to the error"), (2.0, "poor", "is what limits you")]
 )
-def test_an_uncertain_volume_is_compared_with_the_detector(good, share, grade, words):
-    volume = good.volume._replace(typical_mm=share * good.volume.detector_mm)
-    verdict = judged(dataclasses.replace(good, volume=volume))
+def test_an_uncertain_volume_is_compared_with_the_detector(numbers, share, grade, words):
+    volume = numbers.volume._replace(typical_mm=share * numbers.volume.detector_mm)
+    verdict = judged(dataclasses.replace(numbers, volume=volume))
     assert verdict.grade == grade
     assert words in verdict.sentences[0]
 
 
-def test_a_failed_check_makes_the_best_numbers_poor(good):
+def test_a_failed_check_makes_the_best_numbers_poor(numbers):
     finding = Finding("error", "cam01", "stands 1.20 m under the floor (z = 0); is z up?")
-    verdict = judged(dataclasses.replace(good, findings=(finding,)))
+    verdict = judged(dataclasses.replace(numbers, findings=(finding,)))
     assert verdict.grade == "poor"
     assert "1 of the checks failed" in verdict.sentences[0]
-    assert judged(dataclasses.replace(good, findings=(finding._replace(severity="warning"),))).grade == "usable"
+    assert judged(dataclasses.replace(numbers, findings=(finding._replace(severity="warning"),))).grade == "usable"
 
 
 @pytest.mark.parametrize(("percent", "grade"), [(0.2, "good"), (1.0, "usable"), (5.0, "poor")])
-def test_held_out_boards_of_the_wrong_size_lower_the_grade(good, percent, grade):
-    held = dataclasses.replace(good, held_out=good.held_out._replace(board_percent=percent))
+def test_held_out_boards_of_the_wrong_size_lower_the_grade(numbers, percent, grade):
+    held = dataclasses.replace(numbers, held_out=numbers.held_out._replace(board_percent=percent))
     assert judged(held).grade == grade
 
 
 @pytest.mark.parametrize(("px", "grade"), [(0.5, "good"), (1.5, "usable"), (4.0, "poor")])
-def test_a_poor_fit_lowers_the_grade(good, px, grade):
-    assert judged(dataclasses.replace(good, rms_px=px)).grade == grade
+def test_a_poor_fit_lowers_the_grade(numbers, px, grade):
+    assert judged(dataclasses.replace(numbers, rms_px=px)).grade == grade
 
 
 def test_lenses_alone_are_judged_by_their_focal_lengths(recording):
@@ -61,8 +56,10 @@ def test_lenses_alone_are_judged_by_their_focal_lengths(recording):
     assert any(f"known to {sigma:.2g} %" in one and "where the cameras stand" in one for one in verdict.sentences)
 
 
-def test_unknown_numbers_are_not_spoken_of(good):
-    unknown = dataclasses.replace(good, rms_px=np.nan, volume=good.volume._replace(typical_mm=np.nan), held_out=None)
+def test_unknown_numbers_are_not_spoken_of(numbers):
+    unknown = dataclasses.replace(
+        numbers, rms_px=np.nan, volume=numbers.volume._replace(typical_mm=np.nan), held_out=None
+    )
     assert judged(unknown).sentences == ()
 
 
@@ -71,3 +68,9 @@ def test_unknown_numbers_are_not_spoken_of(good):
 )
 def test_lengths_have_two_digits(value, text):
     assert mm(value) == text
+
+
+def test_a_small_uncertainty_is_not_believed_where_corners_do_not_fit(numbers):
+    verdict = judged(dataclasses.replace(numbers, rms_px=4.0))
+    assert "calibration is not what limits you" not in verdict.sentences[0]
+    assert "does not fit well enough" in verdict.sentences[0]

@@ -70,3 +70,15 @@ def test_cameras_that_look_straight_down_in_a_row_still_make_a_map():
     volume = measure_volume(Rig(tuple(cameras)), plan, NO_BOARDS, same_everywhere)
     assert len(volume.slices) == 3
     assert np.isnan([volume.board_low_m, volume.board_high_m]).all()
+
+
+def test_the_map_ends_at_cameras_that_stand_all_around_and_not_at_those_on_one_side(rig):
+    boards = np.array([[0.0, 0.0, 1.0]])
+    plan = plan_of(rig, boards, NOWHERE)
+    (_, around, _) = measure_volume(rig, plan, boards, same_everywhere).slices
+    assert np.isnan(around.sigma_mm[0, 0])
+    assert np.isfinite(around.sigma_mm).mean() < 0.55
+    half = Rig(rig.cameras[:2])
+    aside = np.array([[-0.5, -0.5, 1.0]])
+    (_, beyond, _) = measure_volume(half, plan_of(half, aside, NOWHERE), aside, same_everywhere).slices
+    assert np.isfinite(beyond.sigma_mm[0]).any()

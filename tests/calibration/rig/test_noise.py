@@ -12,9 +12,7 @@ def table_of(n_shots, corners=30):
     camera, shot = np.tile(np.arange(VIEWS_A_SHOT), n_shots), np.repeat(np.arange(n_shots), VIEWS_A_SHOT)
     n = views * corners
     ids = np.tile(np.arange(corners), views)
-    return CornerTable(
-        camera, shot, np.arange(views + 1) * corners, ids, np.zeros((n, 3)), np.zeros((n, 2)), n_shots
-    )
+    return CornerTable(camera, shot, np.arange(views + 1) * corners, ids, np.zeros((n, 3)), np.zeros((n, 2)), n_shots)
 
 
 def residuals(table, sigma, seed=0):

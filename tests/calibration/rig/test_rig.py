@@ -1,12 +1,11 @@
 import json
-import sys
 
 import cv2
 import numpy as np
 import pytest
 
 from triskel import Rig
-from triskel.calibration import BoardView, Charuco, calibrate_intrinsics, calibrate_rig, load_rig
+from triskel.calibration import BoardView, Charuco, calibrate_rig, load_rig
 from triskel.errors import ConfigError, InputError
 from triskel.projection import pixel_rays, project_rig, reprojection_error
 from triskel.rigid import Rigid
@@ -55,6 +54,88 @@ def test_fisheye_rig_is_recovered_without_noise(rig_of, scene):
     rig = rig_of(3, model="fisheye", dist=(0.05, -0.01, 0.002, -0.0005))
     result = calibrate_rig(scene.shots_of(rig, 20), forget_poses(rig), scene.BOARD)
     assert_same_poses(result.rig, rig, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "dist"),
+    [
+        ("pinhole", ()),
+        ("pinhole", (-0.1, 0.05, 0.001, -0.0005)),
+        ("pinhole", (-0.1, 0.05, 0.001, -0.0005, 0.01, 0.02, -0.01, 0.003)),
+        ("fisheye", (0.05, -0.01, 0.002, -0.0005)),
+    ],
+)
+def test_every_lens_is_refined_back_to_the_truth(rig_of, scene, model, dist):
+    rig = rig_of(3, model=model, dist=dist)
+    wrong = [c.replace(K=c.K * np.array([[1.004], [1.004], [1]]), dist=c.dist * 0.9) for c in forget_poses(rig)]
+    result = calibrate_rig(scene.shots_of(rig, 25, near=10), wrong, scene.BOARD, refine_intrinsics=True)
+    assert_same_poses(result.rig, rig, atol=1e-5)
+    for a, b in zip(result.rig, rig, strict=True):
+        np.testing.assert_allclose(a.K, b.K, atol=1e-2)
+
+
+def test_five_percent_misdetected_corners_change_almost_nothing(rig, scene):
+    moved = []
+    for outliers in (0.0, 0.05):
+        shots = scene.shots_of(rig, 40, noise_px=0.3, outliers=outliers)
+        result = calibrate_rig(shots, forget_poses(rig), scene.BOARD)
+        off = project_rig(in_first(result.rig), volume(rig)) - project_rig(in_first(rig), volume(rig))
+        moved.append(float(np.sqrt((off**2).sum(axis=-1).mean())))
+    assert max(moved) < 0.3
+    n = len(result.errors.kept)
+    assert 0.04 * n < result.n_outliers < 0.06 * n
+
+
+def test_each_shot_may_show_another_board(rig, scene):
+    small = Charuco(squares_xy=(7, 5), square_m=0.06, marker_m=0.04)
+    shots, boards = [], []
+    ids = np.arange(len(small.corners))
+    for s, shot in enumerate(scene.shots_of(rig, 24)):
+        where = Rigid.from_rotvec([0.3 * np.sin(s), 0.3 * np.cos(s), s], [0.1, 0, 1.0])
+        xy = project_rig(rig, where.apply(small.corners))
+        of_small = {c.name: BoardView(ids, xy[i]) for i, c in enumerate(rig)}
+        boards.append(scene.BOARD if s % 2 else small)
+        shots.append(shot if s % 2 else of_small)
+    result = calibrate_rig(shots, forget_poses(rig), boards)
+    assert result.rms_px < 1e-6
+    assert_same_poses(result.rig, rig, atol=1e-6)
+    with pytest.raises(InputError, match="one board for each shot, got 24 boards and 23 shots"):
+        calibrate_rig(shots[:-1], rig, boards)
+
+
+def test_a_board_that_stands_still_gives_poses_from_one_shot_and_a_warning(rig, scene):
+    where = Rigid.from_rotvec([0.3, 0.2, 0.1], [0.05, 0.02, 1.0])
+    xy = project_rig(rig, where.apply(scene.BOARD.corners))
+    shot = {c.name: BoardView(np.arange(40), xy[i]) for i, c in enumerate(rig)}
+    result = calibrate_rig([shot], forget_poses(rig), scene.BOARD)
+    assert_same_poses(result.rig, rig, atol=1e-6)
+    assert any("a single shot" in text for text in result.warnings)
+
+
+def test_same_shots_give_the_same_bits(rig, scene):
+    shots = scene.shots_of(rig, 20, noise_px=0.5, outliers=0.02)
+    a, b = (calibrate_rig(shots, forget_poses(rig), scene.BOARD, refine_intrinsics=True) for _ in range(2))
+    for one, other in zip(a.rig, b.rig, strict=True):
+        np.testing.assert_array_equal(one.K, other.K)
+        np.testing.assert_array_equal(one.cam_from_world.R, other.cam_from_world.R)
+
+
+def test_errors_table_holds_every_corner_and_shared_counts_shots(rig, scene):
+    shots = scene.shots_of(rig, 20, noise_px=0.3, outliers=0.02)
+    result = calibrate_rig(shots, forget_poses(rig), scene.BOARD)
+    errors = result.errors
+    used = [shot for shot in shots if len(shot) > 1]
+    assert len(errors.kept) == sum(len(view.ids) for shot in used for view in shot.values())
+    assert (~errors.kept).sum() == result.n_outliers
+    rms = np.sqrt((errors.residual_px[errors.kept] ** 2).sum(axis=1).mean())
+    assert rms == pytest.approx(result.rms_px, rel=1e-12)
+    row = 7
+    board = result.world_from_board[int(errors.shot[row])].apply(scene.BOARD.corners[errors.corner[row]])
+    seen = project_rig(result.rig, board)[errors.camera[row]]
+    np.testing.assert_allclose(errors.xy[row] - seen, errors.residual_px[row], atol=1e-9)
+    both = sum("cam01" in shot and "cam03" in shot for shot in used)
+    assert result.shared[0, 2] == result.shared[2, 0] == both
+    assert result.shared[1, 1] == result.camera_views["cam02"]
 
 
 def test_noise_and_misdetections_move_points_by_less_than_the_noise(rig, scene):
@@ -116,31 +197,22 @@ def test_bad_input_is_refused(rig, scene):
         calibrate_rig(scene.shots_of(rig, 20), rig, scene.BOARD, floor_shot=99)
 
 
-def test_benchmark_scene_is_solved_to_a_third_of_a_millimetre(shared, monkeypatch):
-    bench = shared / "bench"
-    if not (bench / "board_scene.py").exists():
-        pytest.skip(f"needs {bench / 'board_scene.py'}")
-    monkeypatch.setattr(sys, "path", [*sys.path, str(bench)])
-    import board_scene
-
-    class Board:
-        corners = board_scene.board_points()
-
-    cams, _, rows = board_scene.make_detections(outlier=0.01)
-    shots = [{c["name"]: BoardView(*d) for c, d in zip(cams, row, strict=True) if d} for row in rows]
-    cameras = [
-        calibrate_intrinsics(
-            [s[c["name"]] for s in shots if c["name"] in s], Board(), size_wh=c["size"], name=c["name"]
-        )
-        for c in cams
-    ]
-    result = calibrate_rig(shots, [found.camera for found in cameras], Board())
-    estimate = [
-        {"K": c.K.copy(), "dist": c.dist.copy(), "R": c.cam_from_world.R, "t": c.cam_from_world.t} for c in result.rig
-    ]
-    assert board_scene.score_rig(cams, estimate)["volume_rms_mm"] < 0.33  # measured 0.27
+@pytest.mark.slow
+def test_benchmark_scene_is_solved_to_a_fifth_of_a_millimetre_on_average(benchmark_scene, bench_shots):
+    errors = []
+    for seed in range(5, 9):  # measured 0.18 over 16 seeds; 0.27 at seed 5, whose board places allow 0.22 at best
+        truth, shots, cameras = bench_shots(seed, outlier=0.01)
+        result = calibrate_rig(shots, cameras, benchmark_scene.Board(), refine_intrinsics=True)
+        estimate = [
+            {"K": c.K.copy(), "dist": c.dist.copy(), "R": c.cam_from_world.R, "t": c.cam_from_world.t}
+            for c in result.rig
+        ]
+        errors.append(benchmark_scene.score_rig(truth, estimate)["volume_rms_mm"])
+    assert np.mean(errors) < 0.2
+    assert max(errors) < 0.3
 
 
+@pytest.mark.slow
 def test_recorded_charuco_rig_agrees_with_a_peer(shared):
     """Four webcams, 57 frames: another tool's optimised poses, itself not the truth."""
     folder = shared / "data" / "rigs" / "charuco_4cam"
@@ -163,9 +235,10 @@ def test_recorded_charuco_rig_agrees_with_a_peer(shared):
         np.degrees(np.linalg.norm((a @ b.inverse).rotvec))
         for a, b in zip(relative_to_first(result.rig), relative_to_first(peer), strict=True)
     ]
-    assert result.rms_px < 1.5
-    assert max(gaps) < 0.03
-    assert max(angles) < 2
+    errors = np.hypot(*result.errors.residual_px.T)
+    assert np.median(errors) < 0.7  # measured 0.56; the RMS is that of frames in which the board moved
+    assert max(gaps) < 0.02
+    assert max(angles) < 1.2
 
 
 @pytest.mark.network

@@ -16,6 +16,7 @@ from triskel.progress import Progress, silent
 
 if TYPE_CHECKING:
     from triskel.calibration.checks import Finding
+    from triskel.calibration.footage import CameraLags, InStep
     from triskel.calibration.intrinsics import Choice, IntrinsicsResult
     from triskel.calibration.rig import HeldOut, RigCalibration
     from triskel.calibration.world import Placed
@@ -156,15 +157,19 @@ def rig_from_boards(
         InputError: a lens cannot be calibrated, or cameras share no shot of the board.
     """
     from triskel.calibration.checks import check_shots
-    from triskel.calibration.footage import calibrate_in_step
+    from triskel.calibration.footage import calibrate_in_step, in_sync, lags_from_motion
     from triskel.calibration.rig import held_out
 
     request = request or RigRequest()
     names = list(footage.names)
     if len(names) < 2:
         raise InputError(f"{footage.source}: a rig needs at least two cameras, got {', '.join(names) or 'none'}")
+    late = lags_from_motion(footage)
+    footage = in_sync(footage, late)
     lenses, cameras = _lenses(footage, request, progress)
-    refine = bool(lenses) if request.refine_intrinsics is None else request.refine_intrinsics
+    # Weak lenses adjusted with the poses take up what is no lens: on four webcams the error fell, and a camera moved.
+    sound = bool(lenses) and not any(found.warnings for found in lenses.values())
+    refine = sound if request.refine_intrinsics is None else request.refine_intrinsics
     shots = _shots(footage, request, refine_intrinsics=refine)
     solved = calibrate_in_step(footage, shots, cameras, refine_intrinsics=refine)
     for line in solved.describe():
@@ -172,7 +177,8 @@ def rig_from_boards(
     progress("rig", 1, 2)
     error = held_out(solved.shots.shots, cameras, solved.shots.boards, refine_intrinsics=refine)
     progress("rig", 2, 2)
-    findings = check_shots(shots, cameras, footage=footage, result=solved.calibration)
+    findings = check_shots(shots.shots, cameras, shots.boards, rig=solved.calibration.rig)
+    findings += _out_of_step(footage, shots, late, solved)
     calibration, placed = _on_floor(solved.calibration, footage, request)
     return BoardCalibration(
         rig=calibration.rig,
@@ -242,6 +248,20 @@ def _shots(footage: BoardFootage, request: RigRequest, *, refine_intrinsics: boo
     # Sets that the footage does not have: of these pictures nobody knows how the board moved.
     sets = -1 - np.arange(len(single), dtype=np.int64)
     return Shots([*shots.shots, *single], [*shots.boards, *boards], np.r_[shots.sets, sets])
+
+
+def _out_of_step(footage: BoardFootage, shots: Shots, late: "CameraLags", solved: "InStep") -> "list[Finding]":
+    """Return findings about videos that are late as a whole: those put right already, and what is left in them."""
+    from triskel.calibration.checks import Finding
+    from triskel.calibration.footage import lags_from_residuals
+
+    calibration = solved.calibration
+    left = lags_from_residuals(footage, shots, calibration.rig, calibration.world_from_board)
+    return [
+        Finding("warning", name, f"{line}{done}", "unsynchronised")
+        for lags, done in ((late, " (for this calibration it was shifted)"), (left, ""))
+        for name, line in zip(lags.late(), lags.describe(footage.fps), strict=True)
+    ]
 
 
 def _on_floor(

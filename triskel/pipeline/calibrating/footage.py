@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from os import cpu_count
 from pathlib import Path
 
@@ -58,7 +58,9 @@ def find_boards(
     recording = open_recording(Path(source), cameras)
     stride = every or max(1, -(-recording.longest_video // MOST_FRAMES))
     total = sum(len(one.frames[::stride]) for one in recording.cameras)
-    found, pictures, done = [], [], 0
+    found: list[CameraBoards] = []
+    pictures: list[NDArray[np.uint8]] = []
+    done = 0
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # images are looked at side by side instead
     try:
@@ -86,15 +88,14 @@ def _detected(
 ) -> Iterator[list[BoardView]]:
     """Yield what was seen of each board in each frame looked at; keeps a few pictures for advice where nothing is."""
     waiting: list[Future[list[BoardView]]] = []
-    size_wh: tuple[int, int] | None = None
     for number, image in camera.images(stride):
         here = (image.shape[1], image.shape[0])
-        if size_wh not in (None, here):
+        if here != camera.size_wh:
+            w, h = camera.size_wh
             raise InputError(
-                f"{camera.where(number)}: is {here[0]} x {here[1]} px, the ones before it are {size_wh[0]} x "  # type: ignore[index]
-                f"{size_wh[1]}; one camera has one image size, take the others out"  # type: ignore[index]
+                f"{camera.where(number)}: is {here[0]} x {here[1]} px, the first one is {w} x {h}; one camera has one "
+                "image size, take the others out"
             )
-        size_wh = here
         if len(pictures) < KEPT_PICTURES and (number // stride) % max(1, len(camera.frames) // stride // 4) == 0:
             pictures.append(image)
         waiting.append(pool.submit(_detect, image, boards))
@@ -132,9 +133,17 @@ def _not_found(recording: Recording, boards: tuple[Board, ...], pictures: list[N
     said = f"{recording.path}: none of the {total} images shows {names}"
     for board in boards:
         for key, words in (("inverted", "the other way round in colour"), ("legacy", "in OpenCV's other pattern")):
-            if is_dataclass(board) and not isinstance(board, type) and hasattr(board, key):
-                other = replace(board, **{key: not getattr(board, key)})
-                if sum(len(_detect(image, (other,))[0].ids) > 0 for image in pictures) > len(pictures) // 4:
-                    value = str(getattr(other, key)).lower()
-                    return f"{said}, but one {words} is there; set {key}: {value} in the board's description"
+            other = _other(board, key)
+            seen = sum(len(_detect(image, (other,))[0].ids) > 0 for image in pictures) if other else 0
+            if other and seen > len(pictures) // 4:
+                value = str(getattr(other, key)).lower()
+                return f"{said}, but one {words} is there; set {key}: {value} in the board's description"
     return f"{said}; check the board's description (squares, dictionary), and that it is sharp, whole and large enough"
+
+
+def _other(board: Board, key: str) -> Board | None:
+    """Return the board with one of its properties the other way; None if it has no such property."""
+    if key not in getattr(board, "__dataclass_fields__", ()):
+        return None
+    changed: Board = replace(board, **{key: not getattr(board, key)})  # type: ignore[type-var] # a dataclass, as seen
+    return changed

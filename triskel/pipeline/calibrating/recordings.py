@@ -104,7 +104,14 @@ def open_recording(path: Path, cameras: Sequence[str] | None = None) -> Recordin
     if any(_is_visible(file, SUFFIXES) for file in path.iterdir()):
         return _of_videos(path, find_videos(path), cameras)
     folders = {folder.name: _pictures(folder) for folder in sorted(path.iterdir()) if folder.is_dir()}
-    folders = {name: files for name, files in folders.items() if files} or {path.resolve().name: _pictures(path)}
+    folders = {name: files for name, files in folders.items() if files}
+    if not folders:
+        alone = _pictures(path)
+        # Of a board on the floor there is one picture a camera, called like it.
+        named: dict[str, tuple[Path, ...]] = {file.stem: (file,) for file in alone if file.stem in (cameras or ())}
+        if named:
+            return _of_pictures(path, named, None, together=True)
+        folders = {path.resolve().name: alone}
     if not any(folders.values()):
         raise InputError(
             f"{path}: neither a session nor videos nor pictures in it; give one of them, or folders of pictures"
@@ -221,9 +228,12 @@ def _read_times(file: Path, infos: dict[str, VideoInfo]) -> dict[str, list[tuple
     return found
 
 
-def _of_pictures(path: Path, folders: dict[str, tuple[Path, ...]], wanted: Sequence[str] | None) -> Recording:
+def _of_pictures(
+    path: Path, folders: dict[str, tuple[Path, ...]], wanted: Sequence[str] | None, *, together: bool = False
+) -> Recording:
+    """Return pictures, paired by number or name; `together` says that each camera has one, of one moment."""
     folders = {name: folders[name] for name in _chosen(folders, wanted, path)}
-    keys = {name: _keys(files) for name, files in folders.items()}
+    keys = {name: [(0, "")] if together else _keys(files) for name, files in folders.items()}
     moments = {key: i for i, key in enumerate(sorted({key for mine in keys.values() for key in mine}))}
     found = []
     for name, files in folders.items():
