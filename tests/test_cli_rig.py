@@ -145,6 +145,16 @@ def test_check_names_cameras_that_were_exchanged_and_ends_with_1(run, recorded):
     assert "exchanged" in out
 
 
+def test_check_says_when_nobody_comes_together(run, recorded):
+    """A rig of another place: its cameras look at each other's backs."""
+    turned = Rigid(np.diag([-1.0, 1.0, -1.0]), np.zeros(3))
+    away = Rig(tuple(camera.replace(cam_from_world=turned @ camera.cam_from_world) for camera in ring(4)))
+    save_rig(away, recorded / "away.yaml")
+    status, out, err = run("rig", "check", recorded / "away.yaml", recorded / "session")
+    assert status == 1, err
+    assert "nobody can be put together in 3D, though people were seen (cam0 100%" in out
+
+
 def test_check_says_when_a_size_does_not_fit(run, recorded):
     session = Session.open(recorded / "session")
     text = (session.path / "session.yaml").read_text()

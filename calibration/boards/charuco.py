@@ -113,7 +113,7 @@ class Charuco:
         points = self.corners[:, :2]
         around = np.where((layout.beside >= 0)[..., None, None], maps[layout.beside], np.nan)
         guesses = mapped(around, points[:, None])
-        known = np.isfinite(guesses).all(axis=-1)
+        known: NDArray[np.bool_] = np.asarray(np.isfinite(guesses).all(axis=-1))
         ids = np.flatnonzero(known.any(axis=1))
         xy = np.full(points.shape, np.nan)
         xy[ids] = self._refined(

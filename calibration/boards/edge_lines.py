@@ -125,7 +125,8 @@ def _curve(
         fit = np.linalg.solve(normal, np.einsum("ti,...t->...i", basis, counts * edge)[..., None])[..., 0]
         off = edge - fit @ basis.T
         robust = np.where(weight > 0, weight / (1 + (off / 0.25) ** 2), 0.0)
-    fit[(weight > 0).sum(axis=-1) < len(ALONG) // 2] = np.nan
+    few: NDArray[np.bool_] = np.asarray((weight > 0).sum(axis=-1) < len(ALONG) // 2)
+    fit[few] = np.nan
     return fit[..., 0], fit[..., 1], fit[..., 2]
 
 

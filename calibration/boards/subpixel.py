@@ -78,7 +78,7 @@ def contrast(
     xy = mapped(maps[:, None], points[:, None] + steps)
     levels = np.full(xy.shape[:2], np.nan)
     limit = np.array(grey.shape[::-1]) - 1
-    seen = np.isfinite(xy).all(axis=-1)
+    seen: NDArray[np.bool_] = np.asarray(np.isfinite(xy).all(axis=-1))
     seen[seen] &= ((xy[seen] >= 0) & (xy[seen] <= limit)).all(axis=-1)
     if seen.any():
         at = xy[seen].astype(np.float32)[:, None]

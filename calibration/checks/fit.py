@@ -51,7 +51,7 @@ def some_frames(detections: Detections2D) -> NDArray[np.intp]:
         return np.arange(F)
     seen = (detections.keypoints[..., 2] >= LEAST_SCORE).sum(axis=(2, 3)).clip(max=50)
     worth = np.concatenate([[0.0], np.cumsum(np.sort(seen, axis=1)[:, -2:].sum(axis=1))])
-    pieces = []
+    pieces: list[NDArray[np.intp]] = []
     for part in np.array_split(np.arange(F - BLOCK_FRAMES + 1), BLOCKS):
         starts = part[part >= (pieces[-1][-1] + 1 if pieces else 0)]
         if len(starts):

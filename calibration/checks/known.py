@@ -61,7 +61,7 @@ def marker_share(images_rgb: Iterable[NDArray[np.uint8]], board: Charuco) -> flo
     printed.setLegacyPattern(board.legacy)
     middles = {
         int(i): np.asarray(points, dtype=np.float64)[:, :2].mean(axis=0)
-        for i, points in zip(printed.getIds().ravel(), printed.getObjPoints(), strict=True)
+        for i, points in zip(np.ravel(printed.getIds()), printed.getObjPoints(), strict=True)
     }
     parameters = cv2.aruco.DetectorParameters()
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX

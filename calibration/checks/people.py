@@ -259,8 +259,8 @@ def _check_bodies(case: _Case, motion: Motion3D, *, world: Rig) -> list[Finding]
         middle = float(height[best])
         sure = not SURE_RANGE_M[0] <= middle <= SURE_RANGE_M[1]
         message = (
-            f"people are {middle:.3g} m tall: lengths are about {middle / 1.7:.3g} times the true ones; was the size of "
-            "the board's squares, or the unit of the file, wrong?"
+            f"people are {middle:.3g} m tall: lengths are about {middle / 1.7:.3g} times the true ones; was the size "
+            "of the board's squares, or the unit of the file, wrong?"
         )
         findings.append(Finding("error" if sure else "warning", "", message, "wrong-scale"))
     bodies = measure_bodies(motion.skeleton, motion.points.X)

@@ -102,8 +102,8 @@ def _check_extent(rig: Rig, shots: Sequence[Mapping[str, BoardView]]) -> list[Fi
         if len(every) and outside.any():
             far = every[outside].max(axis=0)
             message = (
-                f"corners at up to {far[0]:.0f}, {far[1]:.0f} px lie outside of the {w} x {h} px that its intrinsics are "
-                "for: the recording has another size, or is turned"
+                f"corners at up to {far[0]:.0f}, {far[1]:.0f} px lie outside of the {w} x {h} px that its intrinsics "
+                "are for: the recording has another size, or is turned"
             )
             findings.append(Finding("error", camera.name, message, "image-size"))
     return findings
@@ -296,8 +296,8 @@ def _check_sizes(rig: Rig, shots: Sequence[Mapping[str, BoardView]], boards: lis
         findings.append(Finding("error", "", message, "board-sizes"))
     elif abs(low - 1) > SIZES_DIFFER:
         message = (
-            f"the board comes out {abs(low - 1):.1%} {'larger' if low > 1 else 'smaller'} than given: the rig's scale, or "
-            "the size given for its squares, is wrong"
+            f"the board comes out {abs(low - 1):.1%} {'larger' if low > 1 else 'smaller'} than given: the rig's scale, "
+            "or the size given for its squares, is wrong"
         )
         findings.append(Finding("error", "", message, "wrong-scale"))
     return findings

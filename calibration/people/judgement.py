@@ -29,14 +29,17 @@ def judged(
     rig = fit.rig
     usual = np.array([np.median(np.delete(size, c)) for c in range(len(old))])
     bumped = moved & (size > BUMPED_FACTOR * usual)
-    minority = moved.sum() < len(old) / 2 and (~moved).sum() >= 2
-    if minority and moved.any():
-        start = Rig(tuple(b if m else a for a, b, m in zip(old, fit.rig, moved, strict=True)))
-        alone = fit_observed(start, observed, time_s, options=options, free=moved)
-        # If the others are off too, for all that it is not certain of any, holding them holds the errors.
+    order = np.argsort(np.where(moved, -strange, 0.0), kind="stable")[: int(moved.sum())]
+    for k in range(1, min(len(order), (len(old) - 1) // 2) + 1):
+        # As few cameras as explain it: one that moved strains the others, which then look as if they had moved too.
+        few = np.isin(np.arange(len(old)), order[:k])
+        start = Rig(tuple(b if m else a for a, b, m in zip(old, fit.rig, few, strict=True)))
+        alone = fit_observed(start, observed, time_s, options=options, free=few)
         if alone is not None and _gain(alone.rig, fit.rig, observed, options) < LEAST_GAIN:
-            fit, rig, bumped = alone, alone.rig, moved
-    elif not (moved.any() or options.focal) and _gain(old, fit.rig, observed, options) < LEAST_GAIN:
+            verdicts, bumped = ["moved" if one else "stayed" for one in few], few
+            fit, rig = alone, alone.rig
+            break
+    if not (moved.any() or options.focal) and _gain(old, fit.rig, observed, options) < LEAST_GAIN:
         rig = old
     if len(old) > 2 and bumped.sum() < len(old) / 2:
         verdicts = ["bumped" if b else one for b, one in zip(bumped, verdicts, strict=True)]

@@ -57,7 +57,7 @@ def place_on_pose(
     heights = np.array([(camera.centre - world_from_board.t) @ normal for camera in rig])
     up = normal if np.median(heights) >= 0 else -normal
     world_from_old = axes_of(world_from_board.apply(at), up=up, toward=world_from_board.R @ np.array(_AXES[x_axis]))
-    world_from_old = Rigid(np.eye(3), [0.0, 0.0, height_m]) @ world_from_old
+    world_from_old = Rigid(np.eye(3), np.array([0.0, 0.0, height_m])) @ world_from_old
     placed = moved_rig(rig, world_from_old)
     below = [camera.name for camera in placed if camera.centre[2] < 0]
     messages = []

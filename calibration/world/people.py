@@ -227,6 +227,6 @@ def _below_cameras(rig: Rig, up: NDArray[np.float64]) -> tuple[NDArray[np.float6
     middle = centres.mean(axis=0)
     for centre in centres:
         away = centre - middle
-        if np.linalg.norm(away - (away @ up) * up) > 0.01 * max(np.linalg.norm(away), 1e-9):
+        if np.linalg.norm(away - (away @ up) * up) > 0.01 * float(np.linalg.norm(away)):
             return middle, away
     return middle, np.eye(3)[int(np.argmin(np.abs(up)))]

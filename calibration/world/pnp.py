@@ -90,8 +90,9 @@ def pose_from_points(camera: Camera, X: NDArray[np.float64], xy: NDArray[np.floa
     best, best_cost = None, np.inf
     for start in _starts(places, ideal):
         found = least_squares(
-            lambda p: _residuals(camera, p, X[good], xy[good]),
+            _residuals,
             np.r_[start.rotvec, start.t],
+            args=(camera, X[good], xy[good]),
             loss="soft_l1",
             f_scale=3.0,
         )
@@ -119,7 +120,7 @@ def _starts(X: NDArray[np.float64], ideal: NDArray[np.float64]) -> list[Rigid]:
 
 
 def _residuals(
-    camera: Camera, parameters: NDArray[np.float64], X: NDArray[np.float64], xy: NDArray[np.float64]
+    parameters: NDArray[np.float64], camera: Camera, X: NDArray[np.float64], xy: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return what is left, (2 n,) px, at most 1000: behind the camera there is no image."""
     pose = Rigid.from_rotvec(parameters[:3], parameters[3:])
@@ -154,13 +155,13 @@ def _pose_without_bad(
     while kept.sum() > FEWEST_IN_SPACE:
         rms = _rms(_errors(camera.replace(cam_from_world=pose), X[kept], xy[kept]))
         places = np.flatnonzero(kept)
-        trials = []
-        for k in places:
+        trials: list[tuple[float, int, Rigid, float]] = []
+        for k in places.tolist():
             some = places[places != k]
             trial = pose_from_points(camera, X[some], xy[some])
             if trial is not None and spread_of(X[some])[1] > 0.02 * spread_of(X[some])[0]:
                 errors = _errors(camera.replace(cam_from_world=trial), X, xy)
-                trials.append((_rms(errors[some]), int(k), trial, float(errors[k])))
+                trials.append((_rms(errors[some]), k, trial, float(errors[k])))
         if not trials:
             break
         best_rms, k, trial, away = min(trials, key=lambda one: one[:2])

@@ -1,6 +1,6 @@
 """The world from points: three of the floor, or any number whose places are known."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +86,8 @@ def place_by_points(rig: Rig, points: Sequence[ScenePoint], *, fixed_scale: bool
     distance, kept = np.full(len(points), np.nan), np.ones(len(points), dtype=bool)
     distance[good], kept[good] = 1000 * fit.distance_m, fit.kept
     messages += [
-        f"{points[i].name}: left out, it is {distance[i]:.0f} mm from where it should be" for i in np.flatnonzero(~kept)
+        f"{points[i].name}: left out, it is {distance[i]:.0f} mm from where it should be"
+        for i in np.flatnonzero(~kept).tolist()
     ]
     if abs(free.scale - 1) > SCALE_DIFFERS:
         what = "it is kept" if fixed_scale else f"lengths were multiplied by {free.scale:.4f}"
@@ -115,7 +116,7 @@ def _refuse_left_handed(X: NDArray[np.float64], target: NDArray[np.float64]) -> 
 
 
 def _triangulated(
-    rig: Rig, pixels: list[dict[str, tuple[float, float]]], names: list[str], *, refuse: bool = True
+    rig: Rig, pixels: Sequence[Mapping[str, tuple[float, float]]], names: list[str], *, refuse: bool = True
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the points (n, 3), m, and the largest reprojection error of each, px; refuses or leaves NaN."""
     xy = pixels_of(rig, pixels)

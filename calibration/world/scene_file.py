@@ -16,7 +16,7 @@ Three points that are the floor, for `place_by_three`:
 Pixels are raw, (0, 0) is the centre of the top-left one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -98,7 +98,7 @@ def load_floor_points(path: str | Path) -> FloorPoints:
     return FloorPoints(_pixels(entry.origin), _pixels(entry.x), _pixels(entry.floor))
 
 
-def pixels_of(rig: Rig, points: list[Mapping[str, tuple[float, float]]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def pixels_of(rig: Rig, points: Sequence[Mapping[str, tuple[float, float]]]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return px (C, n, 2), NaN where a camera was not given.
 
     Raises:

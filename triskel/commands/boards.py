@@ -140,6 +140,8 @@ class _Wish:
         from triskel.calibration.boards import Charuco, Chessboard, MarkerGrid
 
         square_m = square_mm / 1000
+        if not (square_mm > 0 and (self.marker_mm is None or self.marker_mm > 0)):
+            raise ConfigError("--square-mm and --marker-mm are positive")
         # Rounded to half a millimetre, so that the description is one that people can read out.
         marker_mm = self.marker_mm if self.marker_mm is not None else max(round(1.5 * square_mm) / 2, 0.5)
         if self.kind is Kind.chessboard:

@@ -16,7 +16,7 @@ from triskel.rigid import Rigid
 @pytest.fixture(scope="module")
 def recording(walker):
     def of(rig):
-        return walker.seen_by(rig, walker.walk(120))
+        return walker.seen_by(rig, walker.walk(70))
 
     return of
 
@@ -42,13 +42,13 @@ def test_true_rig_has_no_findings(rig, recording):
     assert check_against_people(rig, *recording(two)) == []
 
 
-@pytest.mark.parametrize("pair", [("cam01", "cam02"), ("cam02", "cam04")])
+@pytest.mark.parametrize("pair", [("cam01", "cam02"), pytest.param(("cam02", "cam04"), marks=pytest.mark.slow)])
 def test_exchanged_videos_are_named(rig, recording, pair):
     findings = check_against_people(exchanged(rig, *pair), *recording(rig))
     assert codes(findings) == [("swapped-cameras", ", ".join(pair))]
 
 
-@pytest.mark.parametrize("degrees", [1.0, 5.0])
+@pytest.mark.parametrize("degrees", [5.0, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_bumped_camera_is_named_with_its_angle(rig, recording, degrees):
     (finding,) = check_against_people(bumped(rig, "cam03", degrees), *recording(rig))
     assert (finding.code, finding.camera, finding.severity) == ("bumped-camera", "cam03", "error")
@@ -56,16 +56,18 @@ def test_bumped_camera_is_named_with_its_angle(rig, recording, degrees):
     assert said == pytest.approx(degrees, abs=0.3)
 
 
-@pytest.mark.parametrize(("frames", "word"), [(4, "late"), (-7, "early")])
+@pytest.mark.parametrize(("frames", "word"), [(4, "late"), pytest.param(-7, "early", marks=pytest.mark.slow)])
 def test_late_and_early_cameras_are_named(rig, recording, frames, word):
     detections, time_s = recording(rig)
     late = changed(detections, "cam02", lambda seen: np.roll(seen, frames, axis=0))
     (finding,) = check_against_people(rig, late, time_s)
     assert (finding.code, finding.camera) == ("late-camera", "cam02")
-    assert f"about {abs(frames)}.0 frames" in finding.message
+    said = float(finding.message.split("about ")[1].split(" frames")[0])
+    assert said == pytest.approx(abs(frames), abs=0.3)
     assert f") {word}:" in finding.message
 
 
+@pytest.mark.slow
 def test_one_smaller_video_is_named(rig, recording):
     detections, time_s = recording(rig)
     smaller = changed(
@@ -76,6 +78,7 @@ def test_one_smaller_video_is_named(rig, recording):
     assert "0.67 times" in finding.message
 
 
+@pytest.mark.slow
 def test_videos_that_are_all_smaller_are_named(rig, recording):
     larger = Rig(tuple(camera.resized((2560, 1440)) for camera in rig))
     (finding,) = check_against_people(larger, *recording(rig))
@@ -91,6 +94,7 @@ def test_larger_and_turned_videos_leave_the_calibrated_image(rig, recording):
     assert codes(check_against_people(rig, turned, time_s)) == [("turned-video", "cam01")]
 
 
+@pytest.mark.slow
 def test_mirrored_video_is_named(rig, recording):
     detections, time_s = recording(rig)
     flips = list(detections.skeleton.flips)
@@ -103,7 +107,8 @@ def test_wrong_square_size_makes_dwarfs_and_giants(rig, recording, scale, severi
     findings = check_against_people(moved_rig(rig, Rigid.identity(), scale=scale), *recording(rig))
     assert codes(findings) == [("wrong-scale", "")]
     assert findings[0].severity == severity
-    assert f"{1.75 * scale:.1g}"[:1] in findings[0].message
+    said = float(findings[0].message.split("people are ")[1].split(" m tall")[0])
+    assert said == pytest.approx(1.75 * scale, rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +128,7 @@ def test_floor_that_nobody_walks_on_is_named(rig, recording):
     assert "above the floor" in finding.message
 
 
+@pytest.mark.slow
 def test_rig_of_another_recording_does_not_fit(rig_of, recording):
     rng = np.random.default_rng(5)
     rig = rig_of()
@@ -153,6 +159,7 @@ def test_empty_and_impossible_input_is_refused(rig, recording):
 
 
 @pytest.mark.network
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["single", "multi"])
 def test_real_recordings_with_their_own_rig_have_no_findings_and_exchanged_ones_do(shared, name):
     from triskel.calibration import load_rig

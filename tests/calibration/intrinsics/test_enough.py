@@ -28,7 +28,7 @@ def in_the_middle(lab, n=20):
 
 def far_from_the_corners_of_a_wide_lens(lab, n=15):
     wide = lab.camera(f=300, dist=(-0.05, 0.004, 0, 0, 0))
-    return lab.tilted(wide, n, z=(1.0, 1.8), aside=(0.45, 0.45))
+    return lab.tilted(wide, n, z=(1.0, 1.8), aside=(0.45, 0.45), noise_px=0.6)
 
 
 def two_views(lab):

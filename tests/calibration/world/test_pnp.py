@@ -61,7 +61,7 @@ def test_point_picked_wrongly_in_one_camera_is_left_out_there_alone(rig):
 
 def test_wrong_intrinsics_show_in_the_residuals(rig):
     wrong = [camera.replace(K=camera.K * np.array([[1.2, 1, 1], [1, 0.9, 1], [1, 1, 1]])) for camera in lost(rig)]
-    placed = place_cameras(wrong, points_of(rig, PLACES))
+    placed = place_cameras(wrong[:1], points_of(rig.select(["cam01"]), PLACES))
     assert any("intrinsics" in message for message in placed.messages)
 
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+FLOOR_CODES = ("under-floor", "not-z-up")
+"""Findings that mean nothing in a world without a floor."""
+
+
 class BoardCalibration(NamedTuple):
     """A rig from boards, and how far it can be trusted.
 
@@ -177,9 +181,12 @@ def rig_from_boards(
     progress("rig", 1, 2)
     error = held_out(solved.shots.shots, cameras, solved.shots.boards, refine_intrinsics=refine)
     progress("rig", 2, 2)
-    findings = check_shots(shots.shots, cameras, shots.boards, rig=solved.calibration.rig)
-    findings += _out_of_step(footage, shots, late, solved)
     calibration, placed = _on_floor(solved.calibration, footage, request)
+    findings = check_shots(shots.shots, cameras, shots.boards, rig=calibration.rig)
+    if placed is None:  # the first camera's frame has no floor to stand under
+        findings = [finding for finding in findings if finding.code not in FLOOR_CODES]
+        log.info("no floor was given, so the world is the first camera's frame; see --floor")
+    findings += _out_of_step(footage, shots, late, solved)
     return BoardCalibration(
         rig=calibration.rig,
         lenses=lenses,
