@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from triskel.commands import calibrate, data, demo, detect, doctor, evaluate, export, rigs, sessions, train
+from triskel.commands import boards, calibrate, data, demo, detect, doctor, evaluate, export, rigs, sessions, train
 from triskel.commands.show import ERR, WarningLines, say
 from triskel.errors import TriskelError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(data.sample, name="sample")
 app.add_typer(data.weights, name="weights")
+app.add_typer(boards.app, name="board")
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(rigs.app, name="rig")
 app.add_typer(sessions.session_app, name="session")

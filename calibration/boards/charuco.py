@@ -18,6 +18,10 @@ from triskel.errors import ConfigError
 LEAST_CONTRAST = 8.0
 """Grey levels by which the light squares at a corner are lighter than the dark ones; less is a hand or glare."""
 
+NARROWEST_PX = 1.5
+"""Width of the light rim in the image, across the direction in which the board is foreshortened. In a narrower one the
+marker is so near that it moves the corner by up to 2 px."""
+
 GROWTH = 4
 """Times that corners are looked for beside those that were found: their markers may be too small or hidden to read."""
 
@@ -153,11 +157,12 @@ class Charuco:
         """
         points = self.corners[ids, :2]
         px = px_per_m(local, points, self.square_m / 2)
-        out = refine_saddles(grey, xy, px * window_m(self.square_m, self.marker_m))
+        window_px = px * window_m(self.square_m, self.marker_m)
+        out = refine_saddles(grey, xy, window_px)
         margin = (self.square_m - self.marker_m) / 4
         seen = contrast(grey, local, points, margin, layout.dark_first[ids])
         with np.errstate(invalid="ignore"):
-            out[~(seen > LEAST_CONTRAST)] = np.nan
+            out[~((seen > LEAST_CONTRAST) & (window_px > NARROWEST_PX))] = np.nan
         return out
 
     def _drop_wrong(self, points: NDArray[np.float64], xy: NDArray[np.float64]) -> None:

@@ -68,7 +68,7 @@ def _rows_of_three(
 def surprising(points: NDArray[np.float64], xy: NDArray[np.float64], step_m: float) -> NDArray[np.bool_]:
     """Say which corners (n,) are far from where all the corners around them put them.
 
-    Far is measured by the picture itself: six times what is usual in it, and a third of a pixel. What is usual covers
+    Far is measured by the picture itself: 4.5 times what is usual in it, and 0.3 px. What is usual covers
     noise, blur and what the lens bends within a few squares. A corner at the edge of a glare, or under a shadow's, is
     typically 0.5 to 3 px off and passes every coarser test.
 
@@ -89,4 +89,4 @@ def surprising(points: NDArray[np.float64], xy: NDArray[np.float64], step_m: flo
         usual = float(np.nanmedian(off))
         trust = np.where(np.isfinite(off), 1 / (1 + (off / (0.1 + 2 * usual)) ** 2), 1.0)
     with np.errstate(invalid="ignore"):
-        return np.asarray(off > 0.35 + 6 * usual)
+        return np.asarray(off > 0.3 + 4.5 * usual)

@@ -97,7 +97,7 @@ def _sampled(grey: NDArray[np.uint8], at: NDArray[np.float64]) -> NDArray[np.flo
     flat = at.reshape(-1, at.shape[-2], 2).astype(np.float32)
     limit = np.array(grey.shape[::-1], dtype=np.float32) - 1
     with np.errstate(invalid="ignore"):
-        inside = ((flat >= 0) & (flat <= limit)).all(axis=-1)
+        inside: NDArray[np.bool_] = np.asarray(((flat >= 0) & (flat <= limit)).all(axis=-1))
     flat = np.where(inside[..., None], flat, np.float32(0))
     levels = np.empty(flat.shape[:2], dtype=np.float64)
     # OpenCV's maps have at most 32767 rows, and there are a few thousand profiles for a hundred markers.

@@ -1,9 +1,11 @@
 """A rig from boards that moved while cameras that nobody triggers took their pictures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triskel.calibration.footage.delays import ViewDelays, at_one_moment, delay_spread_px, view_delays
 from triskel.calibration.footage.types import BoardFootage, Shots
@@ -53,6 +55,7 @@ def calibrate_in_step(
     cameras: Iterable[Camera],
     *,
     refine_intrinsics: bool = False,
+    lens_covariance: Mapping[str, NDArray[np.float64]] | None = None,
     rounds: int = ROUNDS,
     largest_sets: float = LARGEST_SETS,
 ) -> InStep:
@@ -66,14 +69,17 @@ def calibrate_in_step(
         shots: those to use, all or chosen.
         cameras: with their intrinsics.
         refine_intrinsics: as for `calibrate_rig`.
+        lens_covariance: as for `calibrate_rig`.
         rounds: of estimating delays and calibrating.
         largest_sets: pictures that are later or earlier than this, frame sets, are left out.
 
     Raises:
         InputError: as `calibrate_rig`.
     """
-    cameras = tuple(cameras)
-    first = calibrate_rig(shots.shots, cameras, shots.boards, refine_intrinsics=refine_intrinsics)
+    solve = partial(
+        calibrate_rig, cameras=tuple(cameras), refine_intrinsics=refine_intrinsics, lens_covariance=lens_covariance
+    )
+    first = solve(shots.shots, board=shots.boards)
     delays = view_delays(footage, shots, first.rig, first.world_from_board)
     delay_px = delay_spread_px(footage, shots, delays)
     if not delay_px > WORTHWHILE_PX:
@@ -84,7 +90,7 @@ def calibrate_in_step(
         largest = largest_sets if done >= rounds // 2 else np.inf
         moved = at_one_moment(footage, shots, delays, largest_sets=largest)
         try:
-            result = calibrate_rig(moved.shots, cameras, moved.boards, refine_intrinsics=refine_intrinsics)
+            result = solve(moved.shots, board=moved.boards)
         except InputError:  # too few shots are left: late pictures are better than none
             return InStep(first, shots, ViewDelays([{} for _ in shots.shots]), delay_px, 0)
         if done < rounds - 1:

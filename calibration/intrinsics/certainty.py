@@ -28,12 +28,14 @@ class LensCertainty(NamedTuple):
         corner_px: (4,) the same in the image's corners: top left, top right, bottom left, bottom right; for a fisheye
             as far out towards them as half the image's longer side.
         noise_px: estimated noise of a board corner's coordinate, px.
+        covariance: (4 + n, 4 + n) of fx fy cx cy and the first n coefficients.
     """
 
     sigma: _Array
     map_px: _Array
     corner_px: _Array
     noise_px: float
+    covariance: _Array
 
 
 def certainty_of(
@@ -72,6 +74,7 @@ def certainty_of(
         map_px=_pixel_errors(fit.packed, cov, _grid(size_wh, grid), size_wh=size_wh).reshape(grid),
         corner_px=_pixel_errors(fit.packed, cov, at_corners, size_wh=size_wh),
         noise_px=noise,
+        covariance=cov,
     )
 
 

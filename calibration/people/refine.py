@@ -26,9 +26,9 @@ def refine_from_people(
     """Improve the poses of a rig from people who walk where its cameras look.
 
     People are told apart with the rig as it is, their joints and the cameras are refined together, and that again with
-    the better rig. Where the world is, which way it faces and how large it is stay as they were. A camera that moved
-    far more than the others is put right alone, the others held; a rig in which nothing moved by more than chance is
-    returned as it was.
+    the better rig. Where the world is, which way it faces and how large it is stay as they were. If few cameras
+    explain what is seen, they are put right alone and the others are held; a rig in which nothing moved by more than
+    chance is returned as it was.
 
     Args:
         rig: the rig, near enough that people can be told apart with it (about a tenth of the image).

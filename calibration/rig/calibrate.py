@@ -57,6 +57,7 @@ def calibrate_rig(
     floor_shot: int | None = None,
     refine_intrinsics: bool = False,
     huber_px: float = 1.0,
+    lens_covariance: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> RigCalibration:
     """Find the poses of all cameras, and refine them with the boards' poses in one robust least-squares problem.
 
@@ -76,6 +77,7 @@ def calibrate_rig(
             each camera has seen the board in all parts of its image: on a recording of 57 frames with poor coverage
             the RMS fell from 1.28 to 1.01 px while a camera moved by 132 mm.
         huber_px: errors beyond this, px, count linearly until the outliers are known.
+        lens_covariance: how well intrinsics that are not refined are known, by camera name; see `rig_uncertainty`.
 
     Returns:
         The rig and its errors.
@@ -92,7 +94,7 @@ def calibrate_rig(
     fit = adjust(rig.cameras, state, table, huber_px=huber_px, refine_intrinsics=refine_intrinsics)
     if floor_shot is not None:
         fit = fit._replace(state=_on_floor(rig.cameras, fit.state, index_of.index(floor_shot)))
-    return _report(rig, fit, table, index_of, n_shots=len(shots))
+    return _report(rig, fit, table, index_of, n_shots=len(shots), lens_covariance=lens_covariance)
 
 
 def first_state(rig: Rig, table: CornerTable) -> BundleState:
@@ -122,7 +124,15 @@ def _on_floor(cameras: tuple[Camera, ...], state: BundleState, shot: int) -> Bun
     return BundleState(BundleState.of(moved, ()).packed, boards)
 
 
-def _report(rig: Rig, fit: Fit, table: CornerTable, index_of: list[int], *, n_shots: int) -> RigCalibration:
+def _report(
+    rig: Rig,
+    fit: Fit,
+    table: CornerTable,
+    index_of: list[int],
+    *,
+    n_shots: int,
+    lens_covariance: Mapping[str, NDArray[np.float64]] | None,
+) -> RigCalibration:
     """Gather the errors of the final state."""
     solved = Rig(fit.state.cameras(rig.cameras))
     r, kept = residuals(fit.state, table), fit.kept
@@ -132,7 +142,7 @@ def _report(rig: Rig, fit: Fit, table: CornerTable, index_of: list[int], *, n_sh
     by_camera, by_shot = _rms(squares, kept, camera, len(rig)), _rms(squares, kept, shot, n_shots)
     views = np.bincount(table.view_camera[np.diff(table.only(kept).first) > 0], minlength=len(rig))
     shared = shared_shots(table, len(rig))
-    uncertainty = rig_uncertainty(solved, fit, table)
+    uncertainty = rig_uncertainty(solved, fit, table, lens_covariance)
     errors = CornerErrors(camera, shot, table.corner, table.xy, r, kept)
     return RigCalibration(
         rig=solved,

@@ -1,5 +1,6 @@
 """How well the cameras, and points that they triangulate, are known: the covariance of the adjustment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numba
@@ -10,7 +11,7 @@ from triskel import lens
 from triskel.calibration.rig import kernel
 from triskel.calibration.rig.adjust import Fit
 from triskel.calibration.rig.bundle import CornerTable, normal_equations, prior_of_unknowns, reduced_system, residuals
-from triskel.calibration.rig.kernel import PER_CAMERA, POSE
+from triskel.calibration.rig.kernel import LENS, PER_CAMERA, POSE
 from triskel.camera import Rig
 
 _FEWEST_VIEWS = 2
@@ -77,13 +78,26 @@ class RigUncertainty:
         return variance
 
 
-def rig_uncertainty(rig: Rig, fit: Fit, table: CornerTable) -> RigUncertainty:
-    """Return the uncertainty of a fit; its world is the one of `rig`."""
+def rig_uncertainty(
+    rig: Rig, fit: Fit, table: CornerTable, lens_covariance: Mapping[str, NDArray[np.float64]] | None = None
+) -> RigUncertainty:
+    """Return the uncertainty of a fit; its world is the one of `rig`.
+
+    Args:
+        rig: the cameras as they came out.
+        fit: the solution.
+        table: the observations.
+        lens_covariance: by camera name, (4 + n, 4 + n) of fx fy cx cy and the first n coefficients: errors of lenses
+            that the fit took as they were. Unknown ones count as none.
+    """
     kept = table.only(fit.kept)
     free = fit.free.copy()
     free[:, :POSE] = True
     inflation = max(1.0, float(np.sqrt(_design_effect(fit, kept))))
     covariance = inflation**2 * _covariance(fit, kept, free)
+    held = _held_lenses(rig, free, lens_covariance or {})
+    if held.any():
+        covariance = covariance + _through_lenses(fit, kept, held)
     C = len(rig)
     anchors = _anchors(fit, kept)
     covariance = _in_free_network(rig, covariance, anchors)
@@ -115,6 +129,38 @@ def _covariance(fit: Fit, table: CornerTable, free: NDArray[np.bool_]) -> NDArra
     covariance = np.zeros((free.size, free.size))
     covariance[np.ix_(moving, moving)] = inverse
     return covariance
+
+
+def _held_lenses(
+    rig: Rig, free: NDArray[np.bool_], lens_covariance: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the covariance (C * 18, C * 18) of lenses that the fit held."""
+    held = np.zeros((free.size, free.size))
+    for i, camera in enumerate(rig):
+        if camera.name in lens_covariance and not free[i, POSE:].any():
+            n = min(len(lens_covariance[camera.name]), LENS)
+            at = slice(i * PER_CAMERA + POSE, i * PER_CAMERA + POSE + n)
+            held[at, at] = lens_covariance[camera.name][:n, :n]
+    return held
+
+
+def _through_lenses(fit: Fit, table: CornerTable, held: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what errors of held lenses add to the covariance: their own, and those of the poses that fit them.
+
+    The poses answer to a wrong lens by -A^-1 B times its error, where A and B are the blocks of the normal equations
+    of poses, and of poses and lenses, with the boards eliminated.
+    """
+    everything = np.ones((len(held) // PER_CAMERA, PER_CAMERA), dtype=bool)
+    reduced, _, _ = reduced_system(normal_equations(fit.state, table, fit.weights, free=everything), table)
+    index = np.arange(len(held)).reshape(-1, PER_CAMERA)
+    poses, lenses = index[1:, :POSE].ravel(), np.flatnonzero(np.diagonal(held) > 0)
+    A = reduced[np.ix_(poses, poses)]
+    scale = 1 / np.sqrt(np.maximum(np.diagonal(A), 1e-300))
+    inverse = np.linalg.pinv(A * np.outer(scale, scale), rcond=1e-13, hermitian=True) * np.outer(scale, scale)
+    answer = np.zeros((len(held), len(lenses)))
+    answer[poses] = -inverse @ reduced[np.ix_(poses, lenses)]
+    answer[lenses, np.arange(len(lenses))] = 1.0
+    return np.asarray(answer @ held[np.ix_(lenses, lenses)] @ answer.T)
 
 
 def _design_effect(fit: Fit, table: CornerTable) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from triskel.calibration.boards import Board, BoardView
 from triskel.calibration.footage import BoardFootage, Shots
 from triskel.camera import Camera, Rig
-from triskel.errors import InputError
+from triskel.errors import InputError, JobError
 from triskel.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -60,6 +60,15 @@ class OneBoard(NamedTuple):
 
     corners: NDArray[np.float64]
     first: NDArray[np.int64]
+
+    @property
+    def name(self) -> str:
+        """Return a name that no file gives a board."""
+        return "all boards"
+
+    def describe(self) -> str:
+        """Say what it is."""
+        return f"{len(self.first)} boards with {len(self.corners)} corners in all"
 
     @classmethod
     def of(cls, boards: Sequence[Board]) -> "OneBoard":
@@ -112,7 +121,7 @@ def lenses_from_boards(
             found[name] = calibrate_intrinsics(
                 views, joined, size_wh=footage.sizes[name], name=name, model=model, force=force
             )
-        except InputError as error:
+        except (InputError, JobError) as error:
             refused.append(str(error))
         progress("lenses", done, len(wanted))
     if refused:
@@ -175,7 +184,8 @@ def rig_from_boards(
     sound = bool(lenses) and not any(found.warnings for found in lenses.values())
     refine = sound if request.refine_intrinsics is None else request.refine_intrinsics
     shots = _shots(footage, request, refine_intrinsics=refine)
-    solved = calibrate_in_step(footage, shots, cameras, refine_intrinsics=refine)
+    known = {name: found.certainty.covariance for name, found in lenses.items()}
+    solved = calibrate_in_step(footage, shots, cameras, refine_intrinsics=refine, lens_covariance=known)
     for line in solved.describe():
         log.warning("%s", line)
     progress("rig", 1, 2)
@@ -264,9 +274,10 @@ def _out_of_step(footage: BoardFootage, shots: Shots, late: "CameraLags", solved
 
     calibration = solved.calibration
     left = lags_from_residuals(footage, shots, calibration.rig, calibration.world_from_board)
+    corrected = " (corrected here)" if any(solved.delays.of_shot) else ""
     return [
-        Finding("warning", name, f"{line}{done}", "unsynchronised")
-        for lags, done in ((late, " (for this calibration it was shifted)"), (left, ""))
+        Finding("warning", name, f"{line.removeprefix(f'camera {name} ')}{done}", "unsynchronised")
+        for lags, done in ((late, " (shifted here)"), (left, corrected))
         for name, line in zip(lags.late(), lags.describe(footage.fps), strict=True)
     ]
 

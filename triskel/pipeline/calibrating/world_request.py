@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from triskel.calibration.boards import Board
 from triskel.camera import Rig
@@ -112,8 +112,8 @@ def _placed(rig: Rig, request: WorldRequest, progress: Progress) -> "list[Placed
     from triskel.rigid import Rigid
 
     if request.floor_board is not None:
-        origin = "middle" if request.origin == "middle" else "corner"
-        return [place_on_floor_board(rig, request.floor_board, request.boards, origin=origin, progress=progress)]
+        at: Literal["corner", "middle"] = "middle" if request.origin == "middle" else "corner"
+        return [place_on_floor_board(rig, request.floor_board, request.boards, origin=at, progress=progress)]
     if request.floor_points is not None:
         return [place_by_three(rig, load_floor_points(request.floor_points))]
     if request.scene_points is not None:
@@ -143,6 +143,6 @@ def _placed_by_people(rig: Rig, request: WorldRequest) -> "list[Placed]":
     if request.height_m is not None:
         steps.append(scale_from_height(scaled.rig, motion, request.height_m, person=request.person))
         motion = in_new(motion, steps[-1])
-    origin = "cameras" if request.origin == "cameras" else "person"
+    origin: Literal["person", "cameras"] = "cameras" if request.origin == "cameras" else "person"
     steps.append(place_from_people(steps[-1].rig if steps else scaled.rig, motion, origin=origin))
     return steps
