@@ -15,7 +15,7 @@ from triskel.calibration.boards.markers import check_markers, dark_cells, dictio
 from triskel.calibration.boards.subpixel import as_grey, contrast, refine_saddles
 from triskel.errors import ConfigError
 
-LEAST_CONTRAST = 8.0
+LEAST_CONTRAST = 4.0
 """Grey levels by which the light squares at a corner are lighter than the dark ones; less is a hand or glare."""
 
 NARROWEST_PX = 1.5
@@ -160,7 +160,7 @@ class Charuco:
         window_px = px * window_m(self.square_m, self.marker_m)
         out = refine_saddles(grey, xy, window_px)
         margin = (self.square_m - self.marker_m) / 4
-        seen = contrast(grey, local, points, margin, layout.dark_first[ids])
+        seen = contrast(grey, out, local, points, margin, layout.dark_first[ids])
         with np.errstate(invalid="ignore"):
             out[~((seen > LEAST_CONTRAST) & (window_px > NARROWEST_PX))] = np.nan
         return out

@@ -103,7 +103,9 @@ class Chessboard:
         fine = refine_saddles(grey, xy, px_per_m(local, flat, step / 2) * step * WINDOW)
         nx, ny = self.corners_xy
         even = np.indices((ny, nx)).sum(axis=0).reshape(-1) % 2 == 0
-        seen, turned = (contrast(grey, local, flat, step / 4, dark) for dark in (even, ~even))
+        seen, turned = (contrast(grey, fine, local, flat, step / 4, dark) for dark in (even, ~even))
+        if not np.isfinite(seen).any():
+            return None
         if np.nanmedian(turned) > np.nanmedian(seen):
             fine, seen = fine[::-1], turned[::-1]
         with np.errstate(invalid="ignore"):

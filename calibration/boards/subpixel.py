@@ -57,6 +57,7 @@ def refine_saddles(
 
 def contrast(
     grey: NDArray[np.uint8],
+    xy: NDArray[np.float64],
     maps: NDArray[np.float64],
     points: NDArray[np.float64],
     offset_m: float,
@@ -66,6 +67,7 @@ def contrast(
 
     Args:
         grey: (H, W), dark squares dark.
+        xy: (n, 2) the corners in the image, px.
         maps: (n, 3, 3) board to image, about right at each corner.
         points: (n, 2) corners on the board, m.
         offset_m: where to look, along x and y from the corner.
@@ -75,13 +77,14 @@ def contrast(
         (n,); negative where the colours are not those of the board, as under a finger. NaN outside the image.
     """
     steps = np.array([[-1, -1], [1, 1], [1, -1], [-1, 1]]) * offset_m
-    xy = mapped(maps[:, None], points[:, None] + steps)
-    levels = np.full(xy.shape[:2], np.nan)
+    # The maps say how the board lies there; where the corner is, the corner itself knows better.
+    around = xy[:, None] + mapped(maps[:, None], points[:, None] + steps) - mapped(maps, points)[:, None]
+    levels = np.full(around.shape[:2], np.nan)
     limit = np.array(grey.shape[::-1]) - 1
-    seen: NDArray[np.bool_] = np.asarray(np.isfinite(xy).all(axis=-1))
-    seen[seen] &= ((xy[seen] >= 0) & (xy[seen] <= limit)).all(axis=-1)
+    seen: NDArray[np.bool_] = np.asarray(np.isfinite(around).all(axis=-1))
+    seen[seen] &= ((around[seen] >= 0) & (around[seen] <= limit)).all(axis=-1)
     if seen.any():
-        at = xy[seen].astype(np.float32)[:, None]
+        at = around[seen].astype(np.float32)[:, None]
         levels[seen] = cv2.remap(grey, at, None, cv2.INTER_LINEAR)[:, 0]
     one, other = levels[:, :2], levels[:, 2:]
     dark, light = np.where(dark_first[:, None], one, other), np.where(dark_first[:, None], other, one)
