@@ -16,7 +16,7 @@ from triskel.calibration.people.sightings import RefineOptions, Sightings, body_
 from triskel.calibration.world.body import foot_joints, measure_bodies
 from triskel.calibration.world.people import place_from_people
 from triskel.calibration.world.placed import axes_of, cameras_up, moved_rig
-from triskel.calibration.world.scale import scale_from_height
+from triskel.calibration.world.scale import check_height, scale_from_height
 from triskel.camera import Camera, Rig
 from triskel.errors import InputError
 from triskel.motion import Detections2D, Motion3D
@@ -58,6 +58,7 @@ def rig_from_people(
         InputError: too few people, cameras that share none, no height, or people who do not stand.
         ConfigError: a camera is missing.
     """
+    check_height(height_m)  # before the work
     options = options or RefineOptions()
     rig = Rig(tuple(cameras))
     sightings = evenly(body_sightings(rig, detections, time_s), options.most_frames)

@@ -90,6 +90,17 @@ def statures(motion: Motion3D) -> tuple[NDArray[np.float64], NDArray[np.float64]
     return height, sigma
 
 
+def check_height(height_m: float) -> None:
+    """Refuse a height that nobody has.
+
+    Raises:
+        InputError: it is no number of metres between those of people.
+    """
+    low, high = HEIGHT_RANGE_M
+    if not low <= height_m <= high:
+        raise InputError(f"a person's height is {low} to {high} m, got {height_m}; the unit is metres")
+
+
 def scale_from_height(rig: Rig, motion: Motion3D, height_m: float, *, person: int | None = None) -> Placed:
     """Scale a rig by the height of somebody in it. The top of the head is mostly no keypoint, hence 2 to 3 % at best.
 
@@ -102,9 +113,7 @@ def scale_from_height(rig: Rig, motion: Motion3D, height_m: float, *, person: in
     Raises:
         InputError: a height that nobody has, nobody to measure, or no word on whose height it is.
     """
-    low, high = HEIGHT_RANGE_M
-    if not low <= height_m <= high:
-        raise InputError(f"a person's height is {low} to {high} m, got {height_m}; the unit is metres")
+    check_height(height_m)
     height, sigma = statures(motion)
     known = np.flatnonzero(np.isfinite(height))
     if person is not None and person not in known:
