@@ -1,6 +1,7 @@
 """`triskel board` and `triskel calibrate`: from a print to a rig, and what a user is told on the way."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import yaml
 from scipy.spatial.transform import Rotation
 
-from triskel import Camera, Rig, load_rig, pipeline, save_rig
+from triskel import Camera, Rig, cli, load_rig, pipeline, save_rig
 from triskel.calibration.boards import load_board
 from triskel.commands.measure import ring
 from triskel.exchange import write_openpose_json
@@ -61,19 +62,13 @@ def rig_above():
 def recorded(tmp_path_factory):
     """A print, and pictures of it by three cameras: on the floor, in the hand, and close to each."""
     folder = tmp_path_factory.mktemp("recorded")
-    import sys
-
-    from triskel import cli
-
     arguments = ["board", "make", "--out", str(folder / "board.png"), "--squares", "7x5", "--square-mm", "36",
                  "--marker-mm", "27", "--dpi", "60", "--page", "a4"]  # fmt: skip
-    before, sys.argv = sys.argv, ["triskel", *arguments]
-    try:
-        cli.main()
-    except SystemExit as stop:
-        assert not stop.code
-    finally:
-        sys.argv = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["triskel", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+    assert not stop.value.code
     board, rig, rng = load_board(folder / "board.yaml"), rig_above(), np.random.default_rng(1)
     turn = Rotation.from_euler("x", 180, degrees=True)  # a print lies face up: its z points into the floor
     poses = [(turn.as_matrix(), np.zeros(3), rig.names)]
@@ -203,7 +198,7 @@ def test_refining_writes_beside_the_session_and_uses_the_rig_only_if_asked(run, 
 def test_poses_are_found_from_people_and_lenses(run, people):
     folder, rig = people
     save_rig(Rig(tuple(camera.replace(cam_from_world=Rigid.identity()) for camera in rig)), folder / "lenses.yaml")
-    status, out, err = run(
+    status, _out, err = run(
         "calibrate", "refine", folder / "session", "--rig", folder / "lenses.yaml", "--from-people", "--height", "1.75"
     )
     assert status == 0, err
@@ -277,14 +272,14 @@ def test_a_world_comes_from_points_a_floor_people_and_a_wand(run, people):
         ends = middle + np.outer([-0.25, 0.25], along / np.linalg.norm(along))
         lines += [f"{frame},{c.name},{m},{x},{y}" for c in rig for m, (x, y) in enumerate(project(c, ends))]
     (folder / "wand.csv").write_text("\n".join(lines) + "\n")
-    status, out, err = run(
+    status, _out, err = run(
         *base, "--floor-points", folder / "floor.yaml", "--wand", folder / "wand.csv", "--wand-length", "0.5"
     )
     assert status == 0, err
     for a, b in zip(load_rig(folder / "new.yaml"), rig, strict=True):
         np.testing.assert_allclose(a.centre, b.centre, atol=2e-3)
 
-    status, out, err = run(*base, "--people", folder / "session", "--height", "1.75")
+    status, _, err = run(*base, "--people", folder / "session", "--height", "1.75")
     assert status == 0, err
     placed = load_rig(folder / "new.yaml")
     ratio = np.linalg.norm(placed.cameras[0].centre - placed.cameras[2].centre) / np.linalg.norm(

@@ -122,7 +122,7 @@ def test_two_boards_tie_together_what_one_does_not(rig):
     rng = np.random.default_rng(5)
     second = []
     for _ in range(30):
-        R = scene.facing(rng.normal(0, 0.4, 3) + (0, 0, 1), rng)
+        R = scene.facing(rng.normal(0, 0.4, 3) + np.array([0, 0, 1]), rng)
         at, seen = corners @ R.T + rng.uniform([-0.5, -0.5, 0.6], [0.5, 0.5, 1.4]), {}
         for camera in rig.cameras[1:]:
             scene.look(seen, camera, at, rng, noise_px=0.1, outliers=0)
@@ -160,7 +160,7 @@ def test_a_camera_that_was_started_late_is_named_and_put_in_step(rig):
         R = scene.facing(np.r_[0.8 * row[3:5], 1.0], np.random.default_rng(0))
         seen = {}
         for camera in rig:
-            scene.look(seen, camera, corners @ R.T + row[:3] + (0, 0, 1.0), rng, noise_px=0.1, outliers=0)
+            scene.look(seen, camera, corners @ R.T + row[:3] + np.array([0, 0, 1.0]), rng, noise_px=0.1, outliers=0)
         shots.append(seen)
     footage = footage_of(shots, rig)
     late = tuple(
