@@ -257,7 +257,7 @@ def test_a_world_comes_from_points_a_floor_people_and_a_wand(run, people):
         ["--scene-points", folder / "scene.yaml"],
         ["--scene-points", folder / "scene.yaml", "--place-cameras"],
     ):
-        status, out, err = run(*base, *extra)
+        status, _, err = run(*base, *extra)
         assert status == 0, err
         for a, b in zip(load_rig(folder / "new.yaml"), rig, strict=True):
             np.testing.assert_allclose(a.centre, b.centre, atol=1e-3)
