@@ -16,6 +16,8 @@ from triskel.camera import Rig
 
 SIGNIFICANCE = 1e-5
 """Chance of calling a camera moved that was not."""
+CLEAR = 3.0
+"""A camera went further than the table's standard errors let a reader doubt, from so many of them on."""
 _RANK = 1e-5
 _SETTLED_M = 5e-4
 
@@ -87,7 +89,7 @@ def fit_observed(
     return PeopleFit(bundle.rig, bundle, views, covariance, weight, _clusters(views, time_s))
 
 
-def fit_people(
+def fit_sightings(
     rig: Rig,
     sightings: Sightings,
     observed: NDArray[np.float64],
@@ -138,6 +140,28 @@ def significance(moves: NDArray[np.float64], covariance: NDArray[np.float64], *,
         along = (vectors.T @ (move / scale))[certain]
         out[c] = np.sqrt((along**2 / values[certain]).sum() / limit)
     return out
+
+
+def neutral_covariance(fit: PeopleFit, time_s: NDArray[np.float64], *, options: RefineOptions) -> NDArray[np.float64]:
+    """Return the covariance (C, 7, 7) of all cameras in the world in which none of them has more to say than another.
+
+    Laying one rig over another by the least sum of moves all but pins one camera where people tell little, whose
+    standard error is then 0 without anybody knowing it any better; among equals what is not known shows.
+    """
+    everyone = np.ones(len(fit.rig))
+    return camera_covariance(
+        fit.bundle, fit.views, time_s, free=everyone > 0, weight=everyone, focal=options.focal
+    )
+
+
+def clear(
+    moved_mm: NDArray[np.float64],
+    turned_deg: NDArray[np.float64],
+    moved_sigma_mm: NDArray[np.float64],
+    turned_sigma_deg: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Return (C,) whether who reads these numbers beside each other would agree that the camera moved."""
+    return np.asarray((moved_mm > CLEAR * moved_sigma_mm) | (turned_deg > CLEAR * turned_sigma_deg))
 
 
 def sigmas(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from triskel.calibration.people.chain import Chained, chain_cameras
 from triskel.calibration.people.drift import drift
-from triskel.calibration.people.fit import PeopleFit, fit_people, sigmas
+from triskel.calibration.people.fit import PeopleFit, fit_sightings, sigmas
 from triskel.calibration.people.refine import weak_data
 from triskel.calibration.people.reprojection import compare_errors, place_joints, triangulated
 from triskel.calibration.people.results import CameraMove, PeopleCalibration
@@ -66,7 +66,7 @@ def rig_from_people(
     chained = _near_real_size(chain_cameras(rig.cameras, sightings), sightings, options)
     fitted, held = divided(len(sightings.frames), options.held_out)
     observed = tell_apart(chained, sightings, options)
-    fit, _ = fit_people(chained, sightings.take(fitted), observed[fitted], options)
+    fit, _ = fit_sightings(chained, sightings.take(fitted), observed[fitted], options)
     if fit is None:
         raise InputError("cameras were joined by people, but nothing fits: check the intrinsics and the image sizes")
     everybody = tell_apart(fit.rig, sightings, options)

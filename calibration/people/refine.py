@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.people.drift import DriftEvent, Step, drift, find_step
-from triskel.calibration.people.fit import PeopleFit, fit_people
+from triskel.calibration.people.fit import PeopleFit, fit_sightings
 from triskel.calibration.people.judgement import judged
 from triskel.calibration.people.reprojection import ErrorChange, compare_errors
 from triskel.calibration.people.results import CameraMove, PeopleCalibration
@@ -58,7 +58,7 @@ def refine_from_people(
     part, start, observed = old.select(names), start.select(names), np.ascontiguousarray(observed[:, seen])
     sightings = sightings._replace(detections=sightings.detections.select(names))
     fitted, held = divided(len(sightings.frames), options.held_out)
-    fit, people = fit_people(start, sightings.take(fitted), observed[fitted], options, old=part)
+    fit, people = fit_sightings(start, sightings.take(fitted), observed[fitted], options, old=part)
     if fit is None:
         raise InputError("no joint is seen alike by two cameras: check that rig and recording belong together")
     step = find_step(fit, people, sightings.time_s[fitted], options=options) if options.most_blocks > 1 else None
@@ -109,7 +109,7 @@ def _longer_side(
     early = step.at >= len(fitted) - step.at
     side = slice(None, step.at) if early else slice(step.at, None)
     index = fitted[side]
-    fit, observed = fit_people(part, sightings.take(index), people[side], options)
+    fit, observed = fit_sightings(part, sightings.take(index), people[side], options)
     return index, held[(held < border) == early], fit or (step.before if early else step.after), observed
 
 

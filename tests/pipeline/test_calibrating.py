@@ -15,7 +15,7 @@ from triskel.calibration.checks import Finding
 from triskel.calibration.footage import BoardFootage, CameraBoards
 from triskel.errors import InputError
 from triskel.pipeline import calibrating
-from triskel.pipeline.calibrating import RigRequest, lenses_from_boards, rig_from_boards, write_board_calibration
+from triskel.pipeline.calibrating import RigRequest, keep_footage, lenses_from_boards, rig_from_boards, write_board_calibration
 
 CALIBRATION = Path(__file__).resolve().parents[1] / "calibration"
 
@@ -116,6 +116,30 @@ def test_errors_of_lenses_that_are_not_refined_count(rig, recording):
     assert unsure > 1.2 * sure
 
 
+def test_errors_of_lenses_from_larger_pictures_count_as_much(rig, recording):
+    """Standard errors are pixels of the recording, not of the close-ups."""
+    double = replace(
+        recording,
+        cameras=tuple(
+            replace(one, size_wh=(2560, 1440), views=tuple(BoardView(v.ids, (v.xy + 0.5) * 2 - 0.5) for v in one.views))
+            for one in recording.cameras
+        ),
+    )
+    sigma = [
+        rig_from_boards(recording, RigRequest(close_ups=source, refine_intrinsics=False)).calibration.uncertainty
+        for source in (recording, double)
+    ]
+    np.testing.assert_allclose(sigma[1].centre_sigma_mm, sigma[0].centre_sigma_mm, rtol=0.1)
+
+
+def test_a_measured_distance_tells_a_wrong_board(recording, done):
+    gap = gaps(done.rig)[0, 1]
+    wrong = rig_from_boards(recording, RigRequest(given=done.rig, distances_m={("cam01", "cam02"): gap / 1.1}))
+    assert [finding.code for finding in wrong.findings if finding.severity == "error"] == ["wrong-scale"]
+    right = rig_from_boards(recording, RigRequest(given=done.rig, distances_m={("cam01", "cam02"): gap}))
+    assert [finding for finding in right.findings if finding.severity == "error"] == []
+
+
 def test_two_boards_tie_together_what_one_does_not(rig):
     first = [{n: v for n, v in shot.items() if n in rig.names[:2]} for shot in scene.shots_of(rig, 30, noise_px=0.1)]
     corners = OTHER.corners
@@ -193,7 +217,8 @@ def test_a_rig_is_written_with_its_report_and_the_old_one_is_kept(done, tmp_path
     write_board_calibration(tmp_path / "out", done._replace(rig=Rig(done.rig.cameras[:3])))
     assert (tmp_path / "out" / "rig_before.yaml").read_bytes() == old
     assert len(load_rig(file)) == 3
-    again = calibrating.open_footage(tmp_path / "out" / "boards.parquet", ())
+    keep_footage(tmp_path / "out", done.footage)
+    again = calibrating.open_footage(tmp_path / "out" / "boards.parquet", (), cameras=done.rig.names)
     assert again.names == tuple(done.rig.names)
     assert json.loads((tmp_path / "out" / "report.json").read_text())
 

@@ -7,6 +7,7 @@ import typer
 
 from triskel.commands.show import OUT, collected_warnings, progress_bars, say, table
 from triskel.errors import InputError, JobError
+from triskel.files import check_folder
 
 if TYPE_CHECKING:
     from triskel.calibration.boards import Board
@@ -39,6 +40,7 @@ ModelOption = Annotated[
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Take what the recording cannot carry, and write a rig that failed a check.")
 ]
+CamerasOption = Annotated[str | None, typer.Option("--cameras", help="Only these, as cam01,cam02; all by default.")]
 MODELS: "dict[str, Choice]" = {
     "auto": "auto",
     "none": "pinhole0",
@@ -56,6 +58,7 @@ def intrinsics(
     footage: FootageArgument,
     *,
     board: BoardOption = None,
+    cameras: CamerasOption = None,
     out: OutOption = Path("calibration"),
     model: ModelOption = "auto",
     force: ForceOption = False,
@@ -64,9 +67,12 @@ def intrinsics(
     from triskel.pipeline import calibrating
 
     choice = _model(model)
+    check_folder(out)
     with collected_warnings(), progress_bars() as progress:
-        seen = calibrating.open_footage(footage, _boards(board), progress=progress)
+        seen = calibrating.open_footage(footage, _boards(board), cameras=_names(cameras), progress=progress)
+        calibrating.keep_footage(out, seen)
         lenses = calibrating.lenses_from_boards(seen, model=choice, force=force, progress=progress)
+        calibrating.say_warnings(lenses)
         page, file = calibrating.write_lenses(out, seen, lenses)
     rows = table("camera", "lens", "focal px", "RMS px", "views", "held-out px")
     for name, found in lenses.items():
@@ -83,6 +89,7 @@ def rig(
     footage: FootageArgument,
     *,
     board: BoardOption = None,
+    cameras: CamerasOption = None,
     intrinsics: Annotated[
         Path | None,
         typer.Option(
@@ -109,6 +116,10 @@ def rig(
     still: Annotated[
         bool, typer.Option("--still-board", help="The boards stand still throughout: average over the frames.")
     ] = False,
+    distance: Annotated[
+        list[str] | None,
+        typer.Option(help="A measured distance between two lenses, m, as cam01,cam02,1.85; tells a wrong board size."),
+    ] = None,
     force: ForceOption = False,
 ) -> None:
     """Calibrate a rig: all cameras film one board (or several) that is moved through the volume."""
@@ -117,9 +128,15 @@ def rig(
     choice = _model(model)
     if origin not in ("corner", "middle"):
         raise InputError(f"--origin is corner or middle, got {origin!r}")
+    if floor is not None and floor < 0:
+        raise InputError(f"--floor is the number of a frame, from 0, got {floor}")
+    measured = _distances(distance or [])
+    check_folder(out)
     with collected_warnings(), progress_bars() as progress:
         boards = _boards(board)
-        seen = calibrating.open_footage(footage, boards, progress=progress)
+        wanted, also = _names(cameras), [] if floor is None else [floor]
+        seen = calibrating.open_footage(footage, boards, cameras=wanted, also=also, progress=progress)
+        calibrating.keep_footage(out, seen)
         given, source = _intrinsics(intrinsics)
         close_ups = calibrating.open_footage(source, boards or seen.boards, progress=progress) if source else None
         request = calibrating.RigRequest(
@@ -130,6 +147,7 @@ def rig(
             floor_set=floor,
             floor_origin="middle" if origin == "middle" else "corner",
             still=still,
+            distances_m=measured,
             force=force,
         )
         done = calibrating.rig_from_boards(seen, request, progress=progress)
@@ -248,6 +266,23 @@ def _model(name: str) -> "Choice":
     if name not in MODELS:
         raise InputError(f"--model is one of {', '.join(MODELS)}, got {name!r}")
     return MODELS[name]
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _distances(texts: list[str]) -> dict[tuple[str, str], float]:
+    """Return measured distances by pairs of cameras."""
+    found = {}
+    for text in texts:
+        first, _, rest = text.partition(",")
+        second, _, metres = rest.rpartition(",")
+        try:
+            found[first.strip(), second.strip()] = float(metres)
+        except ValueError as error:
+            raise InputError(f"--distance is two cameras and metres, as cam01,cam02,1.85, got {text!r}") from error
+    return found
 
 
 def _boards(path: Path | None) -> "tuple[Board, ...]":

@@ -8,13 +8,13 @@ write_board_calibration("calibration", result)                # rig.yaml, report
 from triskel.pipeline.calibrating.boards import (
     BoardCalibration,
     RigRequest,
-    lenses_from_boards,
     open_footage,
     rig_from_boards,
 )
 from triskel.pipeline.calibrating.footage import find_boards
+from triskel.pipeline.calibrating.lenses import lenses_from_boards, say_warnings
 from triskel.pipeline.calibrating.people import refine_session, write_people_calibration
-from triskel.pipeline.calibrating.results import write_board_calibration, write_lenses
+from triskel.pipeline.calibrating.results import keep_footage, write_board_calibration, write_lenses
 from triskel.pipeline.calibrating.world_request import WorldRequest, change_world
 
 __all__ = [
@@ -23,10 +23,12 @@ __all__ = [
     "WorldRequest",
     "change_world",
     "find_boards",
+    "keep_footage",
     "lenses_from_boards",
     "open_footage",
     "refine_session",
     "rig_from_boards",
+    "say_warnings",
     "write_board_calibration",
     "write_lenses",
     "write_people_calibration",

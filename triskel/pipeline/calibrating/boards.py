@@ -1,17 +1,19 @@
 """From what boards were seen to lenses and a rig, with everything that says how good they are."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, BoardView
 from triskel.calibration.footage import BoardFootage, Shots
-from triskel.camera import Camera, Rig
-from triskel.errors import InputError, JobError
+from triskel.camera import Rig
+from triskel.errors import InputError
+from triskel.pipeline.calibrating.lenses import Lenses, lenses_of, say_warnings
 from triskel.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class BoardCalibration(NamedTuple):
         calibration: the poses and their errors, in the world of `rig`.
         held_out: errors in millimetres on shots that were not used; None where there are too few shots.
         findings: what the checks found wrong.
-        footage: the shots used.
+        footage: what it was made from, as it was given.
         placed: what the world was based on; None where it is the first camera's frame.
     """
 
@@ -48,88 +50,6 @@ class BoardCalibration(NamedTuple):
     findings: "tuple[Finding, ...]"
     footage: BoardFootage
     placed: "Placed | None"
-
-
-class OneBoard(NamedTuple):
-    """Several boards as one list of corners, for what looks at each view by itself: there a corner is a corner.
-
-    Attributes:
-        corners: (K, 3) m, board after board.
-        first: (B,) where each board's corners begin.
-    """
-
-    corners: NDArray[np.float64]
-    first: NDArray[np.int64]
-
-    @property
-    def name(self) -> str:
-        """Return a name that no file gives a board."""
-        return "all boards"
-
-    def describe(self) -> str:
-        """Say what it is."""
-        return f"{len(self.first)} boards with {len(self.corners)} corners in all"
-
-    @classmethod
-    def of(cls, boards: Sequence[Board]) -> "OneBoard":
-        """Join boards."""
-        counts = [len(board.corners) for board in boards]
-        return cls(np.concatenate([board.corners for board in boards]), np.cumsum([0, *counts[:-1]]))
-
-    def view(self, view: BoardView, board: int) -> BoardView:
-        """Return a view of one of the boards with ids of all of them."""
-        return BoardView(view.ids + self.first[board], view.xy)
-
-    def detect(self, image_rgb: NDArray[np.uint8]) -> BoardView:
-        """Refuse: corners of different boards do not lie in one plane."""
-        raise NotImplementedError("several boards are looked for one by one")
-
-
-def lenses_from_boards(
-    footage: BoardFootage,
-    *,
-    cameras: Sequence[str] | None = None,
-    model: "Choice" = "auto",
-    force: bool = False,
-    progress: Progress = silent,
-) -> "dict[str, IntrinsicsResult]":
-    """Calibrate each camera of a recording by itself.
-
-    Args:
-        footage: what was seen; some hundred views a camera at most are used, those that say most.
-        cameras: the cameras wanted; all when None.
-        model: the lens model; `auto` chooses by errors on views that were left out.
-        force: take what the data cannot carry, with a warning.
-        progress: told after each camera.
-
-    Raises:
-        InputError: what a camera saw cannot carry a calibration; the message names every such camera.
-    """
-    from triskel.calibration.footage import choose_views
-    from triskel.calibration.intrinsics import calibrate_intrinsics
-
-    wanted = list(footage.names) if cameras is None else list(cameras)
-    joined = OneBoard.of(footage.boards)
-    found, refused = {}, []
-    for done, name in enumerate(wanted, start=1):
-        views = []
-        for k in range(len(footage.boards)):
-            one = footage.of(name, k)
-            chosen = one[choose_views(one)]
-            views += [joined.view(view, k) for view in chosen.views]
-        try:
-            found[name] = calibrate_intrinsics(
-                views, joined, size_wh=footage.sizes[name], name=name, model=model, force=force
-            )
-        except (InputError, JobError) as error:
-            refused.append(str(error))
-        progress("lenses", done, len(wanted))
-    if refused:
-        raise InputError("; ".join(refused))
-    for result in found.values():
-        for warning in result.warnings:
-            log.warning("%s", warning)
-    return found
 
 
 class RigRequest(NamedTuple):
@@ -143,6 +63,7 @@ class RigRequest(NamedTuple):
         floor_set: frame set in which the board lay on the floor.
         floor_origin: where on that board the world's origin is.
         still: the boards stand still; their corners are averaged over time.
+        distances_m: measured distances between lenses, by the cameras' names: the only check on the board's own size.
         force: take what the data cannot carry, with a warning.
     """
 
@@ -153,6 +74,7 @@ class RigRequest(NamedTuple):
     floor_set: int | None = None
     floor_origin: Literal["corner", "middle"] = "corner"
     still: bool = False
+    distances_m: Mapping[tuple[str, str], float] = MappingProxyType({})
     force: bool = False
 
 
@@ -169,37 +91,43 @@ def rig_from_boards(
     Raises:
         InputError: a lens cannot be calibrated, or cameras share no shot of the board.
     """
-    from triskel.calibration.checks import check_shots
+    from triskel.calibration.checks import check_camera_distances, check_shots
     from triskel.calibration.footage import calibrate_in_step, in_sync, lags_from_motion
     from triskel.calibration.rig import held_out
+    from triskel.calibration.rig.moved import moved_calibration
+    from triskel.calibration.world import place_on_board
 
     request = request or RigRequest()
-    names = list(footage.names)
-    if len(names) < 2:
-        raise InputError(f"{footage.source}: a rig needs at least two cameras, got {', '.join(names) or 'none'}")
+    if len(footage.names) < 2:
+        raise InputError(f"{footage.source}: a rig needs two cameras, got {', '.join(footage.names) or 'none'}")
+    floor = None if request.floor_set is None else _floor_shot(footage, request.floor_set)
     late = lags_from_motion(footage)
-    footage = in_sync(footage, late)
-    lenses, cameras = _lenses(footage, request, progress)
+    in_step = in_sync(footage, late)
+    lenses = _lenses(in_step, request, progress)
+    say_warnings(lenses.found)
     # Weak lenses adjusted with the poses take up what is no lens: on four webcams the error fell, and a camera moved.
-    sound = bool(lenses) and not any(found.warnings for found in lenses.values())
-    refine = sound if request.refine_intrinsics is None else request.refine_intrinsics
-    shots = _shots(footage, request, refine_intrinsics=refine)
-    known = {name: found.certainty.covariance for name, found in lenses.items()}
-    solved = calibrate_in_step(footage, shots, cameras, refine_intrinsics=refine, lens_covariance=known)
+    refine = lenses.are_sound if request.refine_intrinsics is None else request.refine_intrinsics
+    shots = _shots(in_step, request, refine_intrinsics=refine)
+    solved = calibrate_in_step(
+        in_step, shots, lenses.cameras, refine_intrinsics=refine, lens_covariance=lenses.covariance
+    )
     for line in solved.describe():
         log.warning("%s", line)
     progress("rig", 1, 2)
-    error = held_out(solved.shots.shots, cameras, solved.shots.boards, refine_intrinsics=refine)
+    error = held_out(solved.shots.shots, lenses.cameras, solved.shots.boards, refine_intrinsics=refine)
     progress("rig", 2, 2)
-    calibration, placed = _on_floor(solved.calibration, footage, request)
-    findings = check_shots(shots.shots, cameras, shots.boards, rig=calibration.rig)
+    calibration, placed = solved.calibration, None
+    if floor is not None:
+        placed = place_on_board(calibration.rig, *floor, origin=request.floor_origin)
+        calibration = moved_calibration(calibration, placed.world_from_old)
+    findings = check_shots(shots.shots, lenses.cameras, shots.boards, rig=calibration.rig)
     if placed is None:  # the first camera's frame has no floor to stand under
         findings = [finding for finding in findings if finding.code not in FLOOR_CODES]
-        log.info("no floor was given, so the world is the first camera's frame; see --floor")
-    findings += _out_of_step(footage, shots, late, solved)
+    findings += check_camera_distances(calibration.rig, request.distances_m)
+    findings += _out_of_step(in_step, shots, late, solved)
     return BoardCalibration(
         rig=calibration.rig,
-        lenses=lenses,
+        lenses=lenses.found,
         calibration=calibration,
         held_out=error if len(error.distance_mm) else None,
         findings=tuple(findings),
@@ -208,44 +136,32 @@ def rig_from_boards(
     )
 
 
-def _lenses(
-    footage: BoardFootage, request: RigRequest, progress: Progress
-) -> "tuple[dict[str, IntrinsicsResult], list[Camera]]":
-    """Return how lenses were found, and all cameras with their lenses."""
-    given = request.given
-    unknown = [name for name in footage.names if given is None or name not in given.names]
-    source = request.close_ups or footage
-    missing = [name for name in unknown if name not in source.names]
-    if missing:
-        raise InputError(f"{source.source}: no recording of {', '.join(missing)}; it has {', '.join(source.names)}")
-    lenses: dict[str, IntrinsicsResult] = {}
-    if unknown:
-        lenses = lenses_from_boards(
-            source, cameras=unknown, model=request.model, force=request.force, progress=progress
-        )
-    cameras = []
-    for name in footage.names:
-        camera = lenses[name].camera if name in lenses else _given(given, name)
-        if camera.size_wh != footage.sizes[name]:
-            camera = _fitted(camera, footage.sizes[name])
-        cameras.append(camera)
-    return lenses, cameras
+def _lenses(footage: BoardFootage, request: RigRequest, progress: Progress = silent) -> Lenses:
+    return lenses_of(
+        footage,
+        given=request.given,
+        close_ups=request.close_ups,
+        model=request.model,
+        force=request.force,
+        progress=progress,
+    )
 
 
-def _given(rig: Rig | None, name: str) -> Camera:
-    if rig is None:
-        raise ValueError(f"no lens for {name}")
-    return rig[name]
+def _floor_shot(footage: BoardFootage, floor_set: int) -> "tuple[dict[str, BoardView], Board]":
+    """Return the shot of the board on the floor, and the board.
 
-
-def _fitted(camera: Camera, size_wh: tuple[int, int]) -> Camera:
-    """Return a camera for images of another size than its lens was calibrated at, with a warning."""
-    from triskel.calibration.checks import match_image_sizes
-
-    rig, warnings = match_image_sizes(Rig((camera,)), {camera.name: size_wh})
-    for warning in warnings:
-        log.warning("%s", warning)
-    return rig.cameras[0]
+    Raises:
+        InputError: no board was seen in that frame set; the nearest ones with a board are named.
+    """
+    whole = footage.shots()
+    at = np.flatnonzero(whole.sets == floor_set)
+    if len(at):
+        return whole.shots[at[0]], whole.boards[at[0]]
+    near = whole.sets[np.argsort(np.abs(whole.sets - floor_set), kind="stable")[:3]]
+    raise InputError(
+        f"floor: no board was found in frame {floor_set}; the nearest frames with one are "
+        f"{', '.join(map(str, sorted(set(near.tolist()))))}"
+    )
 
 
 def _shots(footage: BoardFootage, request: RigRequest, *, refine_intrinsics: bool) -> Shots:
@@ -282,32 +198,22 @@ def _out_of_step(footage: BoardFootage, shots: Shots, late: "CameraLags", solved
     ]
 
 
-def _on_floor(
-    calibration: "RigCalibration", footage: BoardFootage, request: RigRequest
-) -> "tuple[RigCalibration, Placed | None]":
-    """Return the calibration with the floor where the board lay in one frame set, and what that was based on."""
-    from triskel.calibration.rig.moved import moved_calibration
-    from triskel.calibration.world import place_on_board
-
-    if request.floor_set is None:
-        return calibration, None
-    whole = footage.shots()
-    at = np.flatnonzero(whole.sets == request.floor_set)
-    if not len(at):
-        near = whole.sets[np.argsort(np.abs(whole.sets - request.floor_set))[:3]]
-        raise InputError(
-            f"floor: no board was found in frame {request.floor_set}; the nearest frames with one are "
-            f"{', '.join(map(str, sorted(set(near.tolist()))))}"
-        )
-    views, board = whole.shots[at[0]], whole.boards[at[0]]
-    placed = place_on_board(calibration.rig, views, board, origin=request.floor_origin)
-    for message in placed.messages:
-        log.info("%s", message)
-    return moved_calibration(calibration, placed.world_from_old), placed
-
-
-def open_footage(source: str | Path, boards: Sequence[Board], *, progress: Progress = silent) -> BoardFootage:
+def open_footage(
+    source: str | Path,
+    boards: Sequence[Board],
+    *,
+    cameras: Sequence[str] | None = None,
+    also: Sequence[int] = (),
+    progress: Progress = silent,
+) -> BoardFootage:
     """Return the boards in a recording, or in the file of an earlier run, which knows its boards.
+
+    Args:
+        source: as of `find_boards`, or a file of `save_footage`.
+        boards: what to look for; a file knows.
+        cameras: only these.
+        also: frame sets that are looked at in any case.
+        progress: told after each image.
 
     Raises:
         InputError: no boards are described for a recording, or there is nothing usable at `source`.
@@ -317,7 +223,14 @@ def open_footage(source: str | Path, boards: Sequence[Board], *, progress: Progr
 
     source = Path(source)
     if source.suffix == ".parquet":
-        return load_footage(source)
+        return _of(load_footage(source), cameras)
     if not boards:
         raise InputError(f"{source}: say which board it shows: --board BOARD.yaml, as 'triskel board make' writes it")
-    return find_boards(source, boards, progress=progress)
+    return find_boards(source, boards, cameras=cameras, progress=progress)
+
+
+def _of(footage: BoardFootage, cameras: Sequence[str] | None) -> BoardFootage:
+    """Return the footage of some cameras."""
+    for name in cameras or ():
+        footage.of(name)  # raises for an unknown name
+    return replace(footage, cameras=tuple(one for one in footage.cameras if cameras is None or one.camera in cameras))

@@ -18,7 +18,7 @@ FOOTAGE_FILE, RIG_FILE, LENSES_FILE = "boards.parquet", "rig.yaml", "intrinsics.
 def write_board_calibration(
     folder: str | Path, calibration: BoardCalibration, *, force: bool = False
 ) -> tuple[Path, Path | None]:
-    """Write a rig, the boards that were found, and the report into a folder.
+    """Write a rig and its report into a folder.
 
     A rig that stood there is kept as `rig_before.yaml`. One that failed a check is not written unless forced.
 
@@ -30,11 +30,9 @@ def write_board_calibration(
     Returns:
         The report's page, and the rig; None where it was held back.
     """
-    from triskel.calibration.footage import save_footage
     from triskel.calibration.report import write_calibration_report
 
     folder = Path(folder)
-    save_footage(calibration.footage, folder / FOOTAGE_FILE)
     page = write_calibration_report(
         folder,
         intrinsics=calibration.lenses or None,
@@ -53,22 +51,29 @@ def write_board_calibration(
 
 
 def write_lenses(folder: str | Path, footage: BoardFootage, lenses: "dict[str, IntrinsicsResult]") -> tuple[Path, Path]:
-    """Write lenses as a rig file in which all cameras stand at the origin, the boards found, and the report.
+    """Write lenses as a rig file in which all cameras stand at the origin, and the report.
 
     Returns:
         The report's page, and the file of lenses.
     """
-    from triskel.calibration.footage import save_footage
     from triskel.calibration.report import write_calibration_report
 
     folder = Path(folder)
-    save_footage(footage, folder / FOOTAGE_FILE)
     page = write_calibration_report(
         folder, intrinsics=lenses, boards=footage.boards, footage=footage, title="Calibration of the lenses"
     )
     keep_before(folder / LENSES_FILE)
     save_rig(Rig(tuple(found.camera for found in lenses.values())), folder / LENSES_FILE)
     return page, folder / LENSES_FILE
+
+
+def keep_footage(folder: str | Path, footage: BoardFootage) -> Path:
+    """Write the boards that were found, before anything is made of them: looking for them is what takes long."""
+    from triskel.calibration.footage import save_footage
+
+    path = Path(folder) / FOOTAGE_FILE
+    save_footage(footage, path)
+    return path
 
 
 def keep_before(path: Path) -> None:
