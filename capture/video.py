@@ -68,7 +68,12 @@ def read_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
                 yield frame.to_ndarray(format="rgb24")
                 count += 1
     except (av.FFmpegError, OSError, IndexError) as error:
-        raise InputError(f"{path}: damaged after frame {count} ({_reason(error)}); record or copy it again") from error
+        raise decoding_failed(path, count, error) from error
+
+
+def decoding_failed(path: Path, count: int, error: Exception) -> InputError:
+    """Return what to raise where a video cannot be decoded after `count` frames."""
+    return InputError(f"{path}: damaged after frame {count} ({_reason(error)}); record or copy it again")
 
 
 def _reason(error: Exception) -> str:

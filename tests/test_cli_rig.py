@@ -117,6 +117,16 @@ def test_check_of_a_good_rig_finds_nothing(run, saved):
     assert (status, out.strip()) == (0, "nothing wrong was found (this does not measure accuracy)")
 
 
+def test_check_of_a_rig_without_a_floor_warns_and_ends_with_0(run, tmp_path):
+    rig = ring(4)
+    first = rig.cameras[0].cam_from_world.inverse
+    save_rig(Rig(tuple(c.replace(cam_from_world=c.cam_from_world @ first) for c in rig)), tmp_path / "rig.yaml")
+    status, out, _ = run("rig", "check", tmp_path / "rig.yaml")
+    assert status == 0
+    assert "no floor yet; see 'triskel calibrate world'" in " ".join(out.split())
+    assert "error" not in out
+
+
 def test_check_against_people_shows_each_cameras_error(run, recorded):
     before = {path: path.read_bytes() for path in (recorded / "session").rglob("*") if path.is_file()}
     status, out, err = run("rig", "check", recorded / "rig.yaml", recorded / "session")

@@ -1,5 +1,10 @@
 """`python -m triskel`, which is how torchrun starts a training."""
 
-from triskel.cli import main
+import sys
+
+try:
+    from triskel.cli import main
+except KeyboardInterrupt:  # imports take half a second, and nothing has begun yet
+    sys.exit(130)
 
 main()

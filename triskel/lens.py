@@ -132,6 +132,49 @@ def project_with_jacobian(
 
 
 @numba.njit(cache=True, nogil=True)
+def lens_derivatives(
+    c: NDArray[np.float64], n_dist: int, X: float, Y: float, Z: float, out: NDArray[np.float64]
+) -> None:
+    """Fill out (2, 4 + n_dist): derivatives of (u, v) by fx fy cx cy and the first n_dist (at most 8) coefficients.
+
+    The point is in camera coordinates, in front of a lens that sees it. Coefficients that a fisheye does not have get
+    zeros. A tilted sensor is not taken into account.
+    """
+    out[:] = 0.0
+    if c[IS_FISHEYE] != 0.0:
+        r = math.hypot(X, Y)
+        theta = math.atan2(r, Z)
+        value, _ = distort_angle(c, theta)
+        ux, uy = (X / r, Y / r) if r > 1e-12 else (0.0, 0.0)
+        xd, yd = ux * value, uy * value
+        power = theta
+        for i in range(min(n_dist, 4)):
+            power *= theta * theta
+            out[0, 4 + i], out[1, 4 + i] = ux * power, uy * power
+    else:
+        x, y = X / Z, Y / Z
+        xd, yd, _, _, _, _ = distort_pinhole(c, x, y)
+        r2 = x * x + y * y
+        num = 1.0 + r2 * (c[DIST] + r2 * (c[DIST + 1] + r2 * c[DIST + 4]))
+        den = 1.0 + r2 * (c[DIST + 5] + r2 * (c[DIST + 6] + r2 * c[DIST + 7]))
+        power = 1.0 / den
+        for above, below in ((0, 5), (1, 6), (4, 7)):  # k1 k4, k2 k5, k3 k6
+            power *= r2
+            if above < n_dist:
+                out[0, 4 + above], out[1, 4 + above] = x * power, y * power
+            if below < n_dist:
+                out[0, 4 + below], out[1, 4 + below] = -x * power * num / den, -y * power * num / den
+        if n_dist > 2:
+            out[0, 6], out[1, 6] = 2.0 * x * y, r2 + 2.0 * y * y
+        if n_dist > 3:
+            out[0, 7], out[1, 7] = r2 + 2.0 * x * x, 2.0 * x * y
+    for i in range(4, 4 + n_dist):
+        out[0, i] = c[FX] * out[0, i] + c[SKEW] * out[1, i]
+        out[1, i] = c[FY] * out[1, i]
+    out[0, 0], out[1, 1], out[0, 2], out[1, 3] = xd, yd, 1.0, 1.0
+
+
+@numba.njit(cache=True, nogil=True)
 def to_camera(c: NDArray[np.float64], X: float, Y: float, Z: float) -> tuple[float, float, float]:
     """Map a world point to camera coordinates, m."""
     return (

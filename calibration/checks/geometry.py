@@ -24,6 +24,9 @@ FOV_RANGE_DEG = (10.0, 170.0)
 MAX_ASPECT_ERROR = 0.05
 """Pixels are square in practice: fx and fy that differ by more are a sign of a poor or rescaled calibration."""
 
+_IDENTITY = 1e-6
+"""A first camera whose pose differs from none by no more than the rounding of a file is the world."""
+
 
 class Finding(NamedTuple):
     """One thing that is wrong with a rig.
@@ -60,11 +63,17 @@ def check_rig(rig: Rig) -> list[Finding]:
     (`Rigid` refuses it).
     """
     findings = [finding for camera in rig for finding in _check_intrinsics(camera)]
-    findings += _check_floor(rig)
-    findings += _check_up(rig)
+    findings += _check_floor(rig) if has_floor(rig) else [_no_floor()]
+    findings += _check_up(rig) if has_floor(rig) else []
     findings += _check_apart(rig)
     findings += _check_view(rig)
     return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def has_floor(rig: Rig) -> bool:
+    """Say whether z = 0 may be a floor; not where the world is the first camera's frame, as before one was found."""
+    first = rig.cameras[0].cam_from_world
+    return not (np.allclose(first.R, np.eye(3), rtol=0, atol=_IDENTITY) and np.allclose(first.t, 0, atol=_IDENTITY))
 
 
 def describe_rig(rig: Rig) -> list[CameraRow]:
@@ -149,6 +158,12 @@ def _check_floor(rig: Rig) -> list[Finding]:
     ]
 
 
+def _no_floor() -> Finding:
+    """Return a word about a world in which nothing can stand under the floor."""
+    message = "the world is the first camera's frame: no floor yet; see 'triskel calibrate world'"
+    return Finding("warning", "", message, "no-floor")
+
+
 def _check_up(rig: Rig) -> list[Finding]:
     """Return a word about worlds in which another axis than z is up, as most cameras have it."""
     up = cameras_up(rig)
@@ -156,7 +171,7 @@ def _check_up(rig: Rig) -> list[Finding]:
     if np.linalg.norm(up) < CLEARLY_UP or axis == 2 or np.abs(up[axis]) < CLEARLY_UP:
         return []
     name = f"{'-' if up[axis] < 0 else ''}{'xyz'[axis]}"
-    message = f"{name} is up in the cameras' images, not z; is this another tool's world, or one without a floor yet?"
+    message = f"{name} is up in the cameras' images, not z; is this another tool's world?"
     return [Finding("warning", "", message, "not-z-up")]
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, BoardView
+from triskel.calibration.flat_poses import FlatPoses, flat_poses
 from triskel.camera import Camera
 from triskel.projection import pixel_rays
 
@@ -16,13 +16,6 @@ MAX_SHOTS = 120
 """Shots of a pair of cameras that are compared, evenly chosen."""
 SAME_ANGLE_DEG, SAME_DISTANCE = 12.0, 0.2
 """Two shots agree on a relative pose if they differ by less than this, and this share of the cameras' distance."""
-
-
-class Poses(NamedTuple):
-    """Up to two poses `cam_from_board` of one flat board: R (k, 3, 3), t (k, 3) m."""
-
-    R: NDArray[np.float64]
-    t: NDArray[np.float64]
 
 
 class IdealView(NamedTuple):
@@ -64,25 +57,12 @@ def reflections(board: Board) -> dict[str, NDArray[np.intp]]:
     return found
 
 
-def board_poses(view: IdealView, board: Board) -> Poses:
-    """Return both poses of a flat board that look almost alike (IPPE, Collins and Bartoli 2014); none if it fails."""
-    try:
-        _, rvecs, tvecs, _ = cv2.solvePnPGeneric(
-            np.ascontiguousarray(board.corners[view.ids])[:, None],
-            np.ascontiguousarray(view.xy)[:, None],
-            np.eye(3),
-            None,
-            flags=cv2.SOLVEPNP_IPPE,
-        )
-    except cv2.error:  # all corners on one line
-        return Poses(np.zeros((0, 3, 3)), np.zeros((0, 3)))
-    R = np.array([cv2.Rodrigues(rvec)[0] for rvec in rvecs]).reshape(-1, 3, 3)
-    t = np.array(tvecs, dtype=np.float64).reshape(-1, 3)
-    good = np.isfinite(t).all(axis=1) & (t[:, 2] > 0)
-    return Poses(R[good], t[good])
+def board_poses(view: IdealView, board: Board) -> FlatPoses:
+    """Return both poses of a flat board that look almost alike; none if it fails."""
+    return flat_poses(board.corners[view.ids], view.xy)
 
 
-def agreement(first: Mapping[int, Poses], second: Mapping[int, Poses]) -> NDArray[np.float64]:
+def agreement(first: Mapping[int, FlatPoses], second: Mapping[int, FlatPoses]) -> NDArray[np.float64]:
     """Return how the shots that two cameras share agree on one relative pose.
 
     Args:
@@ -108,7 +88,7 @@ def agreement(first: Mapping[int, Poses], second: Mapping[int, Poses]) -> NDArra
 
 
 def _relative_poses(
-    first: Mapping[int, Poses], second: Mapping[int, Poses], shots: Sequence[int]
+    first: Mapping[int, FlatPoses], second: Mapping[int, FlatPoses], shots: Sequence[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
     """Return every possible pose of the second camera in the first: R (k, 3, 3), t (k, 3), and its place in `shots`."""
     rotations, translations, owner = [], [], []

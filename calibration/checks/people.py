@@ -15,7 +15,7 @@ from triskel.calibration.checks.fit import (
     is_better,
     some_frames,
 )
-from triskel.calibration.checks.geometry import Finding, common_look_at
+from triskel.calibration.checks.geometry import Finding, common_look_at, has_floor
 from triskel.calibration.checks.one_camera import Fault, corrected, distance_px, examine_camera
 from triskel.calibration.world.body import body_axis, foot_joints, measure_bodies
 from triskel.calibration.world.placed import moved_rig
@@ -265,7 +265,7 @@ def _check_bodies(case: _Case, motion: Motion3D, *, world: Rig) -> list[Finding]
         findings.append(Finding("error" if sure else "warning", "", message, "wrong-scale"))
     bodies = measure_bodies(motion.skeleton, motion.points.X)
     up = body_axis(bodies)
-    if np.isnan(up).any():
+    if np.isnan(up).any() or not has_floor(world):
         return findings
     lean = float(np.degrees(np.arccos(np.clip(up[2], -1, 1))))
     if lean > UPRIGHT_DEG:

@@ -12,13 +12,13 @@ from triskel.calibration.checks.fit import best_exchange
 from triskel.calibration.checks.geometry import Finding, check_rig
 from triskel.calibration.checks.joining import (
     IdealView,
-    Poses,
     agreement,
     board_poses,
     ideal_view,
     reflections,
     sees_front,
 )
+from triskel.calibration.flat_poses import FlatPoses
 from triskel.calibration.world.scale import board_sizes
 from triskel.camera import Camera, Rig
 from triskel.errors import InputError
@@ -37,7 +37,7 @@ class _Views(NamedTuple):
     """What one camera saw, by shot, without its lens."""
 
     ideal: dict[int, IdealView]
-    poses: dict[int, Poses]
+    poses: dict[int, FlatPoses]
 
 
 def check_shots(
@@ -187,7 +187,7 @@ def _why_apart(
     return Finding("error", who, message, "cannot-join")
 
 
-def _mirrored(one: _Views, boards: list[Board], how: str | None) -> dict[int, Poses]:
+def _mirrored(one: _Views, boards: list[Board], how: str | None) -> dict[int, FlatPoses]:
     """Return the poses if the images were mirrored: with corners numbered by the detector anew, or as they are."""
     poses = {}
     for s, view in one.ideal.items():

@@ -7,6 +7,7 @@ from triskel.calibration.footage.selection import choose_shots, choose_views
 from triskel.calibration.footage.still import StillShots, merge_still
 from triskel.calibration.footage.storage import load_footage, save_footage
 from triskel.calibration.footage.sync import in_sync, lags_from_motion
+from triskel.calibration.footage.synchronised import calibrate_synchronised
 from triskel.calibration.footage.types import BoardFootage, CameraBoards, Shots
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ViewDelays",
     "at_one_moment",
     "calibrate_in_step",
+    "calibrate_synchronised",
     "choose_shots",
     "choose_views",
     "corner_motion",

@@ -27,6 +27,10 @@ STEP_M = 1e-4
 LEAST_MOTION_PX = 0.5
 """Corners slower than this, px a frame set, say nothing about time."""
 FEWEST_SHOTS = 10
+NEGLIGIBLE_SETS = 1e-3
+
+Motions = list[dict[str, CornerMotion]]
+"""How the corners of each view of each shot move."""
 
 
 class CameraLags(NamedTuple):
@@ -42,6 +46,15 @@ class CameraLags(NamedTuple):
     cameras: tuple[str, ...]
     lag_sets: NDArray[np.float64]
     sigma_sets: NDArray[np.float64]
+
+    @classmethod
+    def unknown(cls, cameras: tuple[str, ...]) -> "CameraLags":
+        """Return the lags of cameras of which nothing is known."""
+        return cls(cameras, np.full(len(cameras), np.nan), np.full(len(cameras), np.nan))
+
+    def of(self, camera: str) -> float:
+        """Return the lag of one camera, frame sets; NaN where nothing tells, and for a camera that is not there."""
+        return float(self.lag_sets[self.cameras.index(camera)]) if camera in self.cameras else float("nan")
 
     def late(self, *, least_sets: float = 0.1, sigmas: float = 3.0) -> list[str]:
         """Return the cameras whose lag is beyond doubt and large enough to matter."""
@@ -89,6 +102,8 @@ def view_delays(
     *,
     expected_sets: float = 0.2,
     noise_px: float = 0.3,
+    lag_sets: Mapping[str, float] | None = None,
+    motions: Motions | None = None,
 ) -> ViewDelays:
     """Estimate the delay of every single picture: cameras that run freely are late by another amount each time.
 
@@ -97,10 +112,14 @@ def view_delays(
         shots: as the footage gives them, not yet moved to one moment.
         rig: calibrated.
         world_from_board: the board's pose in each shot, by the shot's index.
-        expected_sets: standard deviation of delays, frame sets: what motion too slow to tell is pulled to 0 by.
+        expected_sets: standard deviation of delays, frame sets: what motion too slow to tell is pulled to the
+            camera's lag by.
         noise_px: of the corners.
+        lag_sets: how late each camera is on the whole, by name; 0 where it is missing.
+        motions: as `shot_motions` gives them, where they are known already.
     """
-    corners = _gather(footage, shots, rig, world_from_board)
+    corners = _gather(shots, rig, world_from_board, motions or shot_motions(footage, shots))
+    lag = np.array([(lag_sets or {}).get(name, 0.0) for name in rig.names])
     found: list[dict[str, float]] = [{} for _ in shots.shots]
     for rows in _groups(corners.shot):
         cameras, which = np.unique(corners.camera[rows], return_inverse=True)
@@ -109,28 +128,44 @@ def view_delays(
         own = np.zeros((len(rows), 2, len(cameras)))
         own[np.arange(len(rows)), :, which] = corners.velocity[rows]
         A = np.concatenate([corners.moves[rows], own], axis=2).reshape(2 * len(rows), -1) / noise_px
-        r = corners.residual[rows].reshape(-1) / noise_px
+        ahead = corners.velocity[rows] * lag[corners.camera[rows], None]
+        r = (corners.residual[rows] - ahead).reshape(-1) / noise_px
         prior = np.r_[np.full(6, 1e-6), np.full(len(cameras), 1 / expected_sets)]
         solution = _ridge(A, r, prior)
         # What all share is only another moment; with one picture far off it is the others that say which.
-        late = solution[6:] - np.median(solution[6:])
+        late = solution[6:] + lag[cameras]
+        late = late - np.median(late)
         for camera, delay in zip(cameras, late, strict=True):
             found[int(corners.shot[rows[0]])][rig.names[camera]] = float(delay)
     return ViewDelays(found)
 
 
-def at_one_moment(footage: BoardFootage, shots: Shots, delays: ViewDelays, *, largest_sets: float = 0.5) -> Shots:
+def constant_delays(shots: Shots, lag_sets: Mapping[str, float], motions: Motions) -> ViewDelays:
+    """Return the delays of pictures of cameras that are late by the same amount all the time.
+
+    A shot of which nobody knows how the board moved has none: it is taken as it is.
+    """
+    found = []
+    for shot, motion in zip(shots.shots, motions, strict=True):
+        moving = any(np.isfinite(one.velocity).all() for one in motion.values())
+        found.append({name: lag_sets.get(name, 0.0) for name in shot} if moving else {})
+    return ViewDelays(found)
+
+
+def at_one_moment(shots: Shots, delays: ViewDelays, motions: Motions, *, largest_sets: float = 0.5) -> Shots:
     """Return the shots with their corners where they would have been, had all pictures been taken at once.
 
     Along a parabola through three frames, which holds for a part of the time between two: pictures that are later or
     earlier than `largest_sets` are left out, and so are those of which nobody knows how the board moved.
     """
     moved = []
-    for shot, late, motion in zip(shots.shots, delays.of_shot, _motions(footage, shots), strict=True):
+    for shot, late, motion in zip(shots.shots, delays.of_shot, motions, strict=True):
         kept: dict[str, BoardView] = {}
         for name, view in shot.items():
             delay = late.get(name)
-            if delay is None or not np.isfinite(motion[name].velocity).all():
+            if delay is not None and abs(delay) <= NEGLIGIBLE_SETS:
+                kept[name] = view
+            elif delay is None or not np.isfinite(motion[name].velocity).all():
                 # Where the whole shot has no known motion, as with pictures taken one by one, it is taken as it is.
                 if not late:
                     kept[name] = view
@@ -140,11 +175,11 @@ def at_one_moment(footage: BoardFootage, shots: Shots, delays: ViewDelays, *, la
     return Shots(moved, shots.boards, shots.sets)
 
 
-def delay_spread_px(footage: BoardFootage, shots: Shots, delays: ViewDelays) -> float:
+def delay_spread_px(delays: ViewDelays, motions: Motions) -> float:
     """Return the RMS of what delays move the corners by, px; 0 where nothing moves."""
     squares = [
         ((motion[name].velocity * delay) ** 2).sum(axis=1)
-        for late, motion in zip(delays.of_shot, _motions(footage, shots), strict=True)
+        for late, motion in zip(delays.of_shot, motions, strict=True)
         for name, delay in late.items()
     ]
     moved = np.concatenate(squares) if squares else np.zeros(0)
@@ -153,7 +188,12 @@ def delay_spread_px(footage: BoardFootage, shots: Shots, delays: ViewDelays) -> 
 
 
 def lags_from_residuals(
-    footage: BoardFootage, shots: Shots, rig: Rig, world_from_board: Mapping[int, Rigid]
+    footage: BoardFootage,
+    shots: Shots,
+    rig: Rig,
+    world_from_board: Mapping[int, Rigid],
+    *,
+    motions: Motions | None = None,
 ) -> CameraLags:
     """Estimate each camera's constant lag from what is left over after calibration.
 
@@ -163,12 +203,13 @@ def lags_from_residuals(
 
     Args:
         footage: of which the shots are.
-        shots: as the footage gives them.
+        shots: as the footage gives them; with `motions` also moved to one moment.
         rig: calibrated from them.
         world_from_board: the board's pose in each shot, by the shot's index.
+        motions: as `shot_motions` gives them, where they are known already.
     """
     C = len(rig)
-    corners = _gather(footage, shots, rig, world_from_board)
+    corners = _gather(shots, rig, world_from_board, motions or shot_motions(footage, shots))
     fast = np.hypot(*corners.velocity.T) >= LEAST_MOTION_PX
     groups = [rows for rows in _groups(corners.shot) if len(np.unique(corners.camera[rows])) > 1 and fast[rows].any()]
     nothing = np.full(C, np.nan)
@@ -239,9 +280,8 @@ def _ridge(A: NDArray[np.float64], r: NDArray[np.float64], prior: NDArray[np.flo
     return np.asarray(x)
 
 
-def _gather(footage: BoardFootage, shots: Shots, rig: Rig, world_from_board: Mapping[int, Rigid]) -> _Corners:
+def _gather(shots: Shots, rig: Rig, world_from_board: Mapping[int, Rigid], motions: Motions) -> _Corners:
     """Return all corners of which motion, residual and effect of the board's pose are known."""
-    motions = _motions(footage, shots)
     tables: list[_Corners] = []
     for c, camera in enumerate(rig):
         at = [s for s, shot in enumerate(shots.shots) if camera.name in shot and s in world_from_board]
@@ -281,21 +321,26 @@ def _moves(camera: Camera, X: NDArray[np.float64], arm: NDArray[np.float64]) -> 
     return np.concatenate([along, along @ turning], axis=2)
 
 
-def _motions(footage: BoardFootage, shots: Shots) -> list[dict[str, CornerMotion]]:
+def shot_motions(footage: BoardFootage, shots: Shots) -> Motions:
     """Return for each view of each shot how its corners move; unknown for views that are not the footage's."""
-    known: dict[tuple[str, int, int], tuple[BoardView, CornerMotion]] = {}
-    for one in footage.cameras:
-        for at, view, moves in zip(one.sets.tolist(), one.views, corner_motion(one), strict=True):
-            known[one.camera, one.board, at] = view, moves
     number = {board.name: i for i, board in enumerate(footage.boards)}
-    found: list[dict[str, CornerMotion]] = []
-    for shot, board, moment in zip(shots.shots, shots.boards, shots.sets.tolist(), strict=True):
-        row = {}
-        for name, view in shot.items():
-            own, motion = known.get((name, number.get(board.name, -1), moment), (None, None))
-            same = own is not None and np.array_equal(own.ids, view.ids)
-            row[name] = motion if motion is not None and same else CornerMotion.unknown(len(view.ids))
-        found.append(row)
+    found: Motions = [
+        {name: CornerMotion.unknown(len(view.ids)) for name, view in shot.items()} for shot in shots.shots
+    ]
+    wanted: dict[tuple[str, int], list[int]] = {}
+    for s, (shot, board) in enumerate(zip(shots.shots, shots.boards, strict=True)):
+        for name in shot:
+            wanted.setdefault((name, number.get(board.name, -1)), []).append(s)
+    for one in footage.cameras:
+        of_set = {moment: i for i, moment in enumerate(one.sets.tolist())}
+        at = [
+            (s, i)
+            for s in wanted.get((one.camera, one.board), ())
+            if (i := of_set.get(int(shots.sets[s]))) is not None
+            and np.array_equal(one.views[i].xy, shots.shots[s][one.camera].xy)
+        ]
+        for (s, _), motion in zip(at, corner_motion(one, [i for _, i in at]), strict=True):
+            found[s][one.camera] = motion
     return found
 
 

@@ -1,5 +1,6 @@
 """How boards move in the images: what blurs them, and what shows that a camera was late."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -78,23 +79,28 @@ class CornerMotion(NamedTuple):
         return self.velocity * time_sets + self.acceleration * (0.5 * time_sets**2)
 
 
-def corner_motion(boards: CameraBoards) -> list[CornerMotion]:
+def corner_motion(boards: CameraBoards, only: Iterable[int] | None = None) -> list[CornerMotion]:
     """Return how the corners of each view move; unknown without neighbours on both sides.
 
     From the frames before and after. One side alone would do for a steady hand, but a hand that turns back has no
     velocity that one side knows.
+
+    Args:
+        boards: where one camera saw one board.
+        only: indices of the views that are wanted, in the order of the result; all when None.
     """
     gaps = np.diff(boards.sets)
     shortest = int(gaps.min(initial=1 << 40))
-    found = [CornerMotion.unknown(len(view.ids)) for view in boards.views]
-    for i in range(1, len(boards) - 1):
-        if gaps[i - 1] == gaps[i] == shortest:
+    wanted = list(range(len(boards)) if only is None else only)
+    found = [CornerMotion.unknown(len(boards.views[i].ids)) for i in wanted]
+    for place, i in enumerate(wanted):
+        if 0 < i < len(boards) - 1 and gaps[i - 1] == gaps[i] == shortest:
             before, now, after = boards.views[i - 1 : i + 2]
             common = np.intersect1d(np.intersect1d(before.ids, after.ids), now.ids)
             if len(common) >= FEWEST_COMMON:
                 a, b, c = (_at(view, common) for view in (before, now, after))
                 smooth = _affine(b, now.xy)
-                found[i] = CornerMotion(smooth @ (c - a) / (2 * shortest), smooth @ (a - 2 * b + c) / shortest**2)
+                found[place] = CornerMotion(smooth @ (c - a) / (2 * shortest), smooth @ (a - 2 * b + c) / shortest**2)
     return found
 
 

@@ -5,11 +5,13 @@ linear map of its true motion; so what one camera sees is a linear map of what a
 Canonical correlation (Hotelling 1936) finds how well such a map fits; it is tried at every lag.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
 
 from triskel.calibration.footage.delays import CameraLags
 from triskel.calibration.footage.motion import FEWEST_COMMON
@@ -21,6 +23,8 @@ CLEAR = 13.0
 """Logarithm of how much likelier the best lag is than any that is apart from it, and than no relation at all."""
 _CHANNELS = 4
 _RIDGE = 1e-6
+_STILL = 1e-9
+LONGEST_S, LONGEST_SETS = 2.0, 60
 NOT_LINEAR = 0.17
 """Steps by which a lag is wrong because the map is not quite linear: measured with boards waved in rings of cameras."""
 
@@ -37,40 +41,53 @@ class PairLag(NamedTuple):
 def lags_from_motion(footage: BoardFootage, *, longest_sets: int | None = None) -> CameraLags:
     """Estimate how late each camera is from how boards move in the images; nothing needs to be calibrated.
 
+    A guess, to be confirmed by a calibration, as `calibrate_synchronised` does: motion alone can mislead.
+
     Boards have to move in all directions, at changing speed, for some seconds, seen by two cameras. To about a fifth
     of a frame; `lags_from_residuals` is finer once the rig is known.
 
     Args:
         footage: of all cameras, every frame or every n-th.
-        longest_sets: lags up to this are tried; if None, up to a third of the recording.
+        longest_sets: lags up to this are tried; if None, up to two seconds, or 60 sets where nobody knows the rate.
+            Of longer ones a hand that moves to and fro would always find some that fit.
 
     Returns:
         The lags; NaN for cameras whose motion matches that of no other camera clearly.
     """
-    every = _stride(footage)
+    every = stride(footage)
     length = footage.n_sets // every + 1
-    longest = max(1, length // 3 if longest_sets is None else -(-longest_sets // every))
+    if longest_sets is None:
+        longest_sets = round(LONGEST_S * footage.fps) if footage.fps > 0 else LONGEST_SETS
+    longest = max(1, min(length // 3, -(-longest_sets // every)))
     names = footage.names
-    signals = np.stack([_signal(footage, name, every, length) for name in names]) if names else np.zeros((0, 0, 0))
+    signals = [_signal(footage, name, every, length) for name in names]
+    transforms = [_transforms(signal, longest) for signal in signals]
+    again = [_autocorrelations(signal, longest) for signal in signals]
     pairs = []
     for a in range(len(names)):
         for b in range(a + 1, len(names)):
-            found = _pair_lag(signals[a], signals[b], longest)
+            score = _likelihoods(transforms[a], transforms[b], _alike(again[a], again[b]), longest)
+            found = _peak(score)
             if found is not None:
-                pairs.append(PairLag(a, b, every * found[0], every * found[1]))
+                pairs.append(PairLag(a, b, every * (found[0] - longest), every * found[1]))
     return _joined(names, pairs, floor_sets=every * NOT_LINEAR)
 
 
 def in_sync(footage: BoardFootage, lags: CameraLags) -> BoardFootage:
     """Return the footage with late cameras moved by whole frame sets, to where their pictures belong.
 
-    Only lags beyond doubt count, and what remains is less than a set: `calibrate_in_step` takes care of that. The
-    sets keep their numbers.
+    Only lags beyond doubt count. Where every n-th frame was looked at, cameras are moved by multiples of n: other sets
+    nobody has looked at. What remains, less than that, is for the calibration. The sets keep their numbers.
     """
+    every = stride(footage)
     late = lags.late(least_sets=0.5)
-    by = {name: round(float(lags.lag_sets[lags.cameras.index(name)])) for name in late}
     # A lag of half a set that rounds to none moves nothing.
-    by = {name: shift for name, shift in by.items() if shift}
+    return shifted(footage, {name: every * round(lags.of(name) / every) for name in late})
+
+
+def shifted(footage: BoardFootage, by_sets: Mapping[str, int]) -> BoardFootage:
+    """Return the footage with the pictures of each camera in later sets, by name; the same where nothing moves."""
+    by = {name: shift for name, shift in by_sets.items() if shift}
     if not by:
         return footage
     cameras = []
@@ -81,7 +98,7 @@ def in_sync(footage: BoardFootage, lags: CameraLags) -> BoardFootage:
     return replace(footage, cameras=tuple(cameras))
 
 
-def _stride(footage: BoardFootage) -> int:
+def stride(footage: BoardFootage) -> int:
     """Return the distance between frame sets that were looked at."""
     gaps = [int(np.diff(one.sets).min()) for one in footage.cameras if len(one) > 1]
     return max(1, min(gaps, default=1))
@@ -117,27 +134,21 @@ def _similarity(boards: CameraBoards, i: int) -> NDArray[np.float64]:
     return np.array([*(shift / np.sqrt(size / len(a))), grow, turn])
 
 
-def _pair_lag(a: NDArray[np.float64], b: NDArray[np.float64], longest: int) -> tuple[float, float] | None:
-    """Return by how much b is late and the standard error, in steps; None where no lag is clear.
-
-    What happens at set f in a stands in b at set f - lag, since b's picture of a set was taken later.
-    """
-    lags = np.arange(-longest, longest + 1)
-    alike = _alike(a, b, longest)
-    score = np.array([_likelihood(a, b, int(lag), alike) for lag in lags])
+def _peak(score: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Return where the one clear peak of a pair's likelihoods is, and the standard error; None without such."""
     if not np.isfinite(score).any():
         return None
     known = np.where(np.isfinite(score), score, -np.inf)
     best = int(known.argmax())
-    left, right = max(best - 1, 0), min(best + 1, len(lags) - 1)
-    apart = np.abs(np.arange(len(lags)) - best) > _width(known, best)
+    left, right = max(best - 1, 0), min(best + 1, len(score) - 1)
+    apart = np.abs(np.arange(len(score)) - best) > _width(known, best)
     if known[best] < CLEAR or known[best] - known[apart].max(initial=0.0) < CLEAR or best in (left, right):
         return None
     y0, y1, y2 = known[left], known[best], known[right]
     bend = y0 - 2 * y1 + y2
     if not (np.isfinite(bend) and bend < 0):
         return None
-    return float(lags[best] + 0.5 * (y0 - y2) / bend), float(np.sqrt(1 / -bend))
+    return float(best + 0.5 * (y0 - y2) / bend), float(np.sqrt(1 / -bend))
 
 
 def _width(score: NDArray[np.float64], best: int) -> int:
@@ -148,15 +159,16 @@ def _width(score: NDArray[np.float64], best: int) -> int:
     return max(2, best - left, right - best)
 
 
-def _alike(a: NDArray[np.float64], b: NDArray[np.float64], longest: int) -> float:
+def _alike(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Return how many neighbouring steps count as one: a hand goes on as it went (Bartlett 1946)."""
-    total = 1.0
-    for lag in range(1, longest + 1):
-        both = _autocorrelation(a, lag) * _autocorrelation(b, lag)
-        if not both > 0.01:
-            break
-        total += 2 * both
-    return total
+    both = a * b
+    end = int(np.argmax(~(both > 0.01))) if (~(both > 0.01)).any() else len(both)
+    return 1.0 + 2 * float(both[:end].sum())
+
+
+def _autocorrelations(signal: NDArray[np.float64], longest: int) -> NDArray[np.float64]:
+    """Return the correlation of a signal with itself, mean of the channels, at lags 1 ... longest."""
+    return np.array([_autocorrelation(signal, lag) for lag in range(1, longest + 1)])
 
 
 def _autocorrelation(signal: NDArray[np.float64], lag: int) -> float:
@@ -170,25 +182,60 @@ def _autocorrelation(signal: NDArray[np.float64], lag: int) -> float:
     return float(((x * y).sum(axis=0) / np.maximum(power, 1e-300)).mean())
 
 
-def _likelihood(a: NDArray[np.float64], b: NDArray[np.float64], lag: int, alike: float) -> float:
-    """Return the logarithm of how much better b is explained by a at a lag than by chance; NaN with too few steps.
+class _Transforms(NamedTuple):
+    """Fourier transforms of a signal, 0 where it is unknown: where it is known, itself (4), its products (4, 4)."""
 
-    `alike` neighbouring steps count as one.
+    known: NDArray[np.complex128]
+    values: NDArray[np.complex128]
+    products: NDArray[np.complex128]
+
+
+def _transforms(signal: NDArray[np.float64], longest: int) -> _Transforms:
+    """Return what sums over the steps that two cameras share are made from, at all lags at once."""
+    known = np.isfinite(signal).all(axis=1)
+    values = np.where(known[:, None], signal, 0.0)
+    # In like units and about its mean, or small differences of large sums would be left of it.
+    values = np.where(known[:, None], values - values.sum(axis=0) / max(int(known.sum()), 1), 0.0)
+    spread = np.sqrt((values**2).sum(axis=0) / max(int(known.sum()), 1))
+    values = values / np.where(spread > 0, spread, 1.0)
+    n = 2 * next_fast_len(-(-(len(signal) + longest) // 2), real=True)  # even: the inverse takes it for granted
+    products = values[:, :, None] * values[:, None, :]
+    return _Transforms(rfft(known.astype(float), n), rfft(values, n, axis=0), rfft(products, n, axis=0))
+
+
+def _likelihoods(a: _Transforms, b: _Transforms, alike: float, longest: int) -> NDArray[np.float64]:
+    """Return the logarithm of how much better b is explained by a than by chance at lags -longest ... longest.
+
+    What happens at set f in a stands in b at set f - lag, since b's picture of a set was taken later. `alike`
+    neighbouring steps count as one. NaN with too few steps.
     """
-    x, y = (a[lag:], b[: len(b) - lag]) if lag >= 0 else (a[:lag], b[-lag:])
-    good = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
-    n = int(good.sum())
-    if n < FEWEST_STEPS:
-        return float("nan")
-    x, y = (part[good] - part[good].mean(axis=0) for part in (x, y))
-    spread_x, spread_y = x.std(axis=0), y.std(axis=0)
-    if (spread_x <= 0).any() or (spread_y <= 0).any():
-        return float("nan")
-    qx = np.linalg.svd(x / spread_x, full_matrices=False)[0]
-    qy = np.linalg.svd(y / spread_y, full_matrices=False)[0]
-    rho = np.minimum(np.linalg.svd(qx.T @ qy, compute_uv=False), 1 - _RIDGE)
+
+    def at_lags(x: NDArray[np.complex128], y: NDArray[np.complex128]) -> NDArray[np.float64]:
+        """Return sum over f of x(f + lag) y(f)."""
+        circular = irfft(x * np.conj(y), axis=0)
+        return np.asarray(np.concatenate([circular[len(circular) - longest :], circular[: longest + 1]]))
+
+    one = (slice(None), None)
+    n = np.rint(at_lags(a.known, b.known))
+    count = np.maximum(n, 1)
+    mean_a = at_lags(a.values, b.known[one]) / count[one]
+    mean_b = at_lags(a.known[one], b.values) / count[one]
+    S = np.zeros((len(n), 2 * _CHANNELS, 2 * _CHANNELS))
+    A, B = slice(0, _CHANNELS), slice(_CHANNELS, None)
+    S[:, A, A] = at_lags(a.products, b.known[:, None, None]) / count[:, None, None]
+    S[:, B, B] = at_lags(a.known[:, None, None], b.products) / count[:, None, None]
+    S[:, A, B] = at_lags(a.values[:, :, None], b.values[:, None, :]) / count[:, None, None]
+    S[:, B, A] = np.swapaxes(S[:, A, B], 1, 2)
+    mean = np.concatenate([mean_a, mean_b], axis=1)
+    S -= mean[:, :, None] * mean[:, None, :]
+    spread = np.diagonal(S, axis1=1, axis2=2)
+    good = (n >= FEWEST_STEPS) & (spread > _STILL).all(axis=1)
+    scale = 1 / np.sqrt(np.where(good[:, None], spread, 1.0))
+    S = np.where(good[:, None, None], S * scale[:, :, None] * scale[:, None, :], 0.0)
+    S += np.eye(2 * _CHANNELS) * np.where(good, _RIDGE, 1.0)[:, None, None]
     # Wilks' statistic; by chance it is half of the numbers of the map on average.
-    return float(-0.5 * n / alike * np.log(1 - rho**2).sum() - 0.5 * _CHANNELS**2)
+    wilks = np.linalg.slogdet(S)[1] - np.linalg.slogdet(S[:, A, A])[1] - np.linalg.slogdet(S[:, B, B])[1]
+    return np.where(good, -0.5 * n / alike * wilks - 0.5 * _CHANNELS**2, np.nan)
 
 
 def _joined(names: tuple[str, ...], pairs: list[PairLag], *, floor_sets: float) -> CameraLags:

@@ -7,13 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, BoardView
+from triskel.calibration.corners import (
+    MIN_CORNERS,
+    CornerErrors,
+    bad_views,
+    is_usable,
+    noise_px,
+    outlier_limit_px,
+)
 from triskel.calibration.intrinsics.belief import belief_in
 from triskel.calibration.intrinsics.certainty import LensCertainty, certainty_of
 from triskel.calibration.intrinsics.choose import ModelScore, choose, pose_groups
 from triskel.calibration.intrinsics.coverage import Coverage, coverage_of
 from triskel.calibration.intrinsics.enough import MIN_VIEWS, doubts_about
 from triskel.calibration.intrinsics.models import Choice, LensSpec, as_camera, by_name, candidates
-from triskel.calibration.intrinsics.outliers import MIN_CORNERS, bad_views, is_usable, noise_px, outlier_limit_px
 from triskel.calibration.intrinsics.solve import (
     Corners,
     Fit,
@@ -24,7 +31,6 @@ from triskel.calibration.intrinsics.solve import (
     residual_px,
 )
 from triskel.calibration.intrinsics.start import best_of_two_poses, first_fit
-from triskel.calibration.rig.errors import CornerErrors
 from triskel.camera import Camera
 from triskel.errors import InputError, JobError
 

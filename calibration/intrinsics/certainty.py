@@ -137,7 +137,7 @@ def _derivatives(packed: _Array, n_dist: int, xy: _Array) -> tuple[_Array, _Arra
     seen = np.flatnonzero(np.isfinite(rays[:, 0]))
     J, turn = np.zeros((2 * len(seen), 4 + n_dist)), np.zeros((2 * len(seen), 3))
     for i, ray in enumerate(rays[seen]):
-        kernel.lens_derivatives(packed, n_dist, *ray, J[2 * i : 2 * i + 2])
+        lens.lens_derivatives(packed, n_dist, *ray, J[2 * i : 2 * i + 2])
         d = np.array(lens.project_with_jacobian(packed, *ray)[2:]).reshape(2, 3)
         turn[2 * i : 2 * i + 2] = np.cross(ray, d)
     return J, turn, seen

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from triskel import lens
 from triskel.calibration.intrinsics.solve import Corners, Fit
 
-_CELLS = 10
-"""Cells along the image's longer side; they are nearly square."""
+CELLS = 10
+"""Cells along the image's longer side; they are nearly square. The report draws the same."""
 _CORNER_SHARE, _EDGE_SHARE = 0.2, 0.1
 """How far from a corner or an edge of the image, in its width or height, counts as there."""
 
@@ -44,7 +44,7 @@ def coverage_of(
     xy = corners.xy[use]
     views = np.unique(corners.view[use])
     w, h = size_wh
-    columns, rows = (max(2, round(_CELLS * side / max(w, h))) for side in (w, h))
+    columns, rows = (max(2, round(CELLS * side / max(w, h))) for side in (w, h))
     counts, _, _ = np.histogram2d(xy[:, 1], xy[:, 0], bins=(rows, columns), range=((-0.5, h - 0.5), (-0.5, w - 0.5)))
     centre = fit.packed[[lens.CX, lens.CY]]
     outer = np.array([[-0.5, -0.5], [w - 0.5, -0.5], [-0.5, h - 0.5], [w - 0.5, h - 0.5]])

@@ -20,41 +20,6 @@ _Array = NDArray[np.float64]
 
 
 @numba.njit(cache=True, nogil=True)
-def lens_derivatives(c: _Array, n_dist: int, X: float, Y: float, Z: float, out: _Array) -> None:
-    """Fill out (2, 4 + n_dist) with the derivatives of (u, v) by fx fy cx cy and the first coefficients."""
-    if c[lens.IS_FISHEYE] != 0.0:
-        r = math.hypot(X, Y)
-        theta = math.atan2(r, Z)
-        value, _ = lens.distort_angle(c, theta)
-        ux, uy = (X / r, Y / r) if r > 1e-12 else (0.0, 0.0)
-        xd, yd = ux * value, uy * value
-        power = theta
-        for i in range(n_dist):
-            power *= theta * theta
-            out[0, 4 + i], out[1, 4 + i] = ux * power, uy * power
-    else:
-        x, y = X / Z, Y / Z
-        xd, yd, _, _, _, _ = lens.distort_pinhole(c, x, y)
-        r2 = x * x + y * y
-        den = 1.0 + r2 * (c[lens.DIST + 5] + r2 * (c[lens.DIST + 6] + r2 * c[lens.DIST + 7]))
-        g = (1.0 + r2 * (c[lens.DIST] + r2 * (c[lens.DIST + 1] + r2 * c[lens.DIST + 4]))) / den
-        for i in range(n_dist):
-            if i == 2:
-                out[0, 6], out[1, 6] = 2.0 * x * y, r2 + 2.0 * y * y
-            elif i == 3:
-                out[0, 7], out[1, 7] = r2 + 2.0 * x * x, 2.0 * x * y
-            else:
-                order = i + 1 if i < 2 else (3 if i == 4 else i - 4)
-                factor = r2**order / den * (1.0 if i < 5 else -g)
-                out[0, 4 + i], out[1, 4 + i] = x * factor, y * factor
-    for i in range(4, 4 + n_dist):
-        out[0, i] = c[lens.FX] * out[0, i] + c[lens.SKEW] * out[1, i]
-        out[1, i] = c[lens.FY] * out[1, i]
-    out[:, :4] = 0.0
-    out[0, 0], out[1, 1], out[0, 2], out[1, 3] = xd, yd, 1.0, 1.0
-
-
-@numba.njit(cache=True, nogil=True)
 def _huber(e: float, limit: float) -> tuple[float, float]:
     """Return the loss of an error and its weight in the normal equations."""
     if e <= limit:
@@ -82,7 +47,7 @@ def _corner(
         q2 = J[k, 3] * R[0, 2] + J[k, 4] * R[1, 2] + J[k, 5] * R[2, 2]
         J[k, 0], J[k, 1], J[k, 2] = q2 * P[1] - q1 * P[2], q0 * P[2] - q2 * P[0], q1 * P[0] - q0 * P[1]
     if intrinsics:
-        lens_derivatives(c, n_dist, X, Y, Z, J[:, POSE:])
+        lens.lens_derivatives(c, n_dist, X, Y, Z, J[:, POSE:])
     return True
 
 

@@ -7,7 +7,15 @@ from numpy.typing import NDArray
 
 from triskel.calibration.people.bundle import residuals
 from triskel.calibration.people.certainty import camera_covariance
-from triskel.calibration.people.fit import PeopleFit, fit_observed, moved_by, sigmas, significance
+from triskel.calibration.people.fit import (
+    PeopleFit,
+    clear,
+    fit_observed,
+    moved_by,
+    neutral_covariance,
+    sigmas,
+    significance,
+)
 from triskel.calibration.people.gauge import camera_moves, move_size, reach
 from triskel.calibration.people.sightings import RefineOptions
 
@@ -19,7 +27,7 @@ detector gets wrong there looks like a move. On the two-person sample of Pose2Si
 FEWEST_FRAMES = 25
 """Frame sets of the shortest part: with fewer, people stand in one place."""
 
-Verdict = Literal["stayed", "moved", "bumped", "placed", "not seen"]
+Verdict = Literal["stayed", "perhaps", "moved", "bumped", "placed", "not seen"]
 
 
 class DriftRow(NamedTuple):
@@ -33,7 +41,8 @@ class DriftRow(NamedTuple):
         turned_deg: by how much it is turned.
         moved_sigma_mm: standard error of that.
         turned_sigma_deg: standard error of that.
-        verdict: `moved` where that is more than chance and worth a word, `stayed` otherwise, `not seen`.
+        verdict: `moved` where that is more than chance and worth a word, and the standard errors show it; `perhaps`
+            where they do not; `stayed` otherwise; `not seen`.
     """
 
     camera: str
@@ -99,6 +108,7 @@ def drift(
     length = -(-len(time_s) // max(parts, 1))
     sides = [side for side in np.split(np.arange(len(time_s)), [border]) if len(side)]
     chunks = [chunk for side in sides for chunk in np.array_split(side, max(round(len(side) / length), 1))]
+    whole = neutral_covariance(fit, fit_s, options=options) if parts > 1 else np.zeros(0)
     for chosen in chunks if parts > 1 else []:
         span = float(time_s[chosen[0]]), float(time_s[chosen[-1]])
         part = fit_observed(fit.rig, observed[chosen], time_s[chosen], options=options, noise_px=fit.bundle.noise_px)
@@ -108,13 +118,15 @@ def drift(
             seconds = time_s[chosen]
             strange = _movers(fit, part, observed[chosen], seconds, fit_s, options, least_m=LEAST_MOVE_M)
             moved, turned = moved_by(fit.rig, part.rig)
-            moved_sigma, turned_sigma = sigmas(part.covariance)
+            moved_sigma, turned_sigma = sigmas(whole + neutral_covariance(part, seconds, options=options))
+            shown = clear(moved, turned, moved_sigma, turned_sigma)
         for c, name in enumerate(fit.rig.names):
             if not seen[c]:
                 rows.append(DriftRow(name, *span, np.nan, np.nan, np.nan, np.nan, "not seen"))
                 continue
             numbers = (float(moved[c]), float(turned[c]), float(moved_sigma[c]), float(turned_sigma[c]))
-            rows.append(DriftRow(name, *span, *numbers, "moved" if strange[c] else "stayed"))
+            verdict: Verdict = "stayed" if not strange[c] else "moved" if shown[c] else "perhaps"
+            rows.append(DriftRow(name, *span, *numbers, verdict))
     return tuple(rows)
 
 

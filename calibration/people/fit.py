@@ -149,9 +149,7 @@ def neutral_covariance(fit: PeopleFit, time_s: NDArray[np.float64], *, options: 
     standard error is then 0 without anybody knowing it any better; among equals what is not known shows.
     """
     everyone = np.ones(len(fit.rig))
-    return camera_covariance(
-        fit.bundle, fit.views, time_s, free=everyone > 0, weight=everyone, focal=options.focal
-    )
+    return camera_covariance(fit.bundle, fit.views, time_s, free=everyone > 0, weight=everyone, focal=options.focal)
 
 
 def clear(

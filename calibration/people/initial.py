@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from triskel.calibration.people.chain import Chained, chain_cameras
 from triskel.calibration.people.drift import drift
-from triskel.calibration.people.fit import PeopleFit, fit_sightings, sigmas
+from triskel.calibration.people.fit import fit_sightings, neutral_covariance, sigmas
 from triskel.calibration.people.refine import weak_data
 from triskel.calibration.people.reprojection import compare_errors, place_joints, triangulated
 from triskel.calibration.people.results import CameraMove, PeopleCalibration
@@ -51,8 +51,8 @@ def rig_from_people(
         options: as of `refine_from_people`.
 
     Returns:
-        The rig of the cameras in `detections`. `moves` has their standard errors in a world that is given; `used` and
-        `held_out` compare with the rig before its last refinement.
+        The rig of the cameras in `detections`. `moves` has their standard errors in a world in which all cameras count
+        alike; `used` and `held_out` compare with the rig before its last refinement.
 
     Raises:
         InputError: too few people, cameras that share none, no height, or people who do not stand.
@@ -91,12 +91,12 @@ def rig_from_people(
         warnings.append(
             f"the joints are {used.after.median_px:.0f} px off (median): the rig is doubtful; check the intrinsics"
         )
-    moved = _standard_errors(fit, sized.scale)
+    covariance = neutral_covariance(fit, sightings.time_s[fitted], options=options)
     return PeopleCalibration(
         rig=new,
         used=used,
         held_out=compared[1],
-        moves=moved,
+        moves=_standard_errors(fit.rig, covariance, sized.scale),
         bumped=(),
         drift=drift(fit, everybody, sightings.time_s, fit_s=sightings.time_s[fitted], options=options),
         events=(),
@@ -146,10 +146,10 @@ def _motion(rig: Rig, sightings: Sightings, observed: NDArray[np.float64], optio
     )
 
 
-def _standard_errors(fit: PeopleFit, scale: float) -> tuple[CameraMove, ...]:
-    centre, turn = sigmas(fit.covariance)
+def _standard_errors(rig: Rig, covariance: NDArray[np.float64], scale: float) -> tuple[CameraMove, ...]:
+    centre, turn = sigmas(covariance)
     nan = float("nan")
     return tuple(
-        CameraMove(camera.name, nan, nan, scale * float(centre[c]), float(turn[c]), 0.0, 0.0, "placed")
-        for c, camera in enumerate(fit.rig)
+        CameraMove(camera.name, nan, nan, scale * float(centre[c]), float(turn[c]), nan, 0.0, "placed")
+        for c, camera in enumerate(rig)
     )

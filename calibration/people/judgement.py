@@ -1,10 +1,18 @@
-"""What a fit says of each camera: stayed, moved, or bumped; and which rig is handed out for it."""
+"""What a fit says of each camera: stayed, moved, perhaps, or bumped; and which rig is handed out for it."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.people.drift import LEAST_MOVE_M, Verdict
-from triskel.calibration.people.fit import PeopleFit, fit_observed, moved_by, sigmas, significance
+from triskel.calibration.people.fit import (
+    PeopleFit,
+    clear,
+    fit_observed,
+    moved_by,
+    neutral_covariance,
+    sigmas,
+    significance,
+)
 from triskel.calibration.people.gauge import camera_moves, move_size, reach
 from triskel.calibration.people.reprojection import compare_errors
 from triskel.calibration.people.results import CameraMove
@@ -26,7 +34,7 @@ def judged(
     size = move_size(moves, reach(old, np.median(fit.bundle.X, axis=0)))
     moved = (strange > 1) & (size > LEAST_MOVE_M)
     verdicts: list[Verdict] = ["moved" if one else "stayed" for one in moved]
-    rig = fit.rig
+    rig, neutral = fit.rig, neutral_covariance(fit, time_s, options=options)
     usual = np.array([np.median(np.delete(size, c)) for c in range(len(old))])
     bumped = moved & (size > BUMPED_FACTOR * usual)
     order = np.argsort(np.where(moved, -strange, 0.0), kind="stable")[: int(moved.sum())]
@@ -43,13 +51,24 @@ def judged(
         rig = old
     if len(old) > 2 and bumped.sum() < len(old) / 2:
         verdicts = ["bumped" if b else one for b, one in zip(bumped, verdicts, strict=True)]
-    return rig, fit, _rows(old, fit, strange, verdicts)
+    return rig, fit, _rows(old, fit, strange, verdicts, neutral)
 
 
-def _rows(old: Rig, fit: PeopleFit, strange: NDArray[np.float64], verdicts: list[Verdict]) -> list[CameraMove]:
-    """Return what is said of each camera."""
+def _rows(
+    old: Rig,
+    fit: PeopleFit,
+    strange: NDArray[np.float64],
+    verdicts: list[Verdict],
+    neutral: NDArray[np.float64],
+) -> list[CameraMove]:
+    """Return what is said of each camera, in words that its numbers carry: what only one of them says is `perhaps`."""
     moved_mm, turned_deg = moved_by(old, fit.rig)
-    moved_sigma, turned_sigma = sigmas(fit.covariance)
+    moved_sigma, turned_sigma = sigmas(neutral)
+    size = move_size(camera_moves(old, fit.rig), reach(old, np.median(fit.bundle.X, axis=0)))
+    shown = clear(moved_mm, turned_deg, moved_sigma, turned_sigma) & (size > LEAST_MOVE_M)
+    words: list[Verdict] = [
+        "perhaps" if one != (verdict != "stayed") else verdict for one, verdict in zip(shown, verdicts, strict=True)
+    ]
     return [
         CameraMove(
             camera=camera.name,
@@ -59,7 +78,7 @@ def _rows(old: Rig, fit: PeopleFit, strange: NDArray[np.float64], verdicts: list
             turned_sigma_deg=float(turned_sigma[c]),
             significance=float(strange[c]),
             focal_change=float(fit.rig.cameras[c].K[0, 0] / camera.K[0, 0] - 1),
-            verdict=verdicts[c],
+            verdict=words[c],
         )
         for c, camera in enumerate(old)
     ]

@@ -92,6 +92,7 @@ def refine_from_people(
         n_points=len(fit.bundle.X),
         n_people=everybody.shape[2],
         warnings=tuple(warnings),
+        old=rig,
     )
 
 
@@ -139,10 +140,11 @@ def _camera_lines(
 def _doubts(held_out: ErrorChange | None, rows: list[CameraMove], *, changed: bool) -> list[str]:
     """Return what speaks against the new rig."""
     found = []
-    if changed and all(row.verdict == "stayed" for row in rows):
+    if changed and not any(row.verdict in ("moved", "bumped") for row in rows):
+        perhaps = ", ".join(row.camera for row in rows if row.verdict == "perhaps")
         found.append(
-            "the rig as a whole fits people better now, but no camera can be named that moved for certain: these people"
-            " tell too little of each"
+            "the rig as a whole fits people better now, but no camera can be named that moved for certain"
+            f"{f' (perhaps {perhaps})' if perhaps else ''}: these people tell too little of each"
         )
     if held_out is not None and held_out.after.median_px > 1.01 * held_out.before.median_px:
         found.append("people who were not used fit the refined rig worse than the old one: keep the old one")
@@ -167,7 +169,7 @@ def weak_data(fit: PeopleFit, sightings: Sightings) -> list[str]:
 
 def _all_moves(old: Rig, names: list[str], rows: list[CameraMove]) -> tuple[CameraMove, ...]:
     by_name = dict(zip(names, rows, strict=True))
-    nothing = (np.nan, np.nan, np.nan, np.nan, 0.0, 0.0)
+    nothing = (np.nan, np.nan, np.nan, np.nan, np.nan, 0.0)
     return tuple(by_name.get(name) or CameraMove(name, *nothing, "not seen") for name in old.names)
 
 

@@ -17,12 +17,14 @@ class CameraMove(NamedTuple):
         camera: its name.
         moved_mm: distance of the centres.
         turned_deg: angle between the orientations.
-        moved_sigma_mm: standard error of the centre (root of the trace of its covariance).
-        turned_sigma_deg: standard error of the orientation.
-        significance: above 1 it is no chance.
+        moved_sigma_mm: standard error of the centre (root of the trace of its covariance), in a world in which all
+            cameras count alike.
+        turned_sigma_deg: standard error of the orientation, in that world.
+        significance: above 1 it is no chance; direction counts, which the standard errors do not know. NaN where there
+            was nothing to compare with.
         focal_change: by which share the focal length changed; 0 unless that was asked for.
-        verdict: `stayed`, `moved`, `bumped` (moved far more than the others), `placed` (had no pose before), or
-            `not seen`.
+        verdict: `stayed`, `moved`, `bumped` (moved far more than the others), `perhaps` (either the significance or the
+            standard errors say that it moved, but not both), `placed` (had no pose before), or `not seen`.
     """
 
     camera: str
@@ -52,6 +54,7 @@ class PeopleCalibration(NamedTuple):
         n_points: joints placed in 3D.
         n_people: people told apart.
         warnings: what a person should know, one line each.
+        old: the rig before; None where the cameras had no poses.
     """
 
     rig: Rig
@@ -67,3 +70,9 @@ class PeopleCalibration(NamedTuple):
     n_points: int
     n_people: int
     warnings: tuple[str, ...]
+    old: Rig | None = None
+
+    @property
+    def from_nothing(self) -> bool:
+        """Return whether the cameras had no poses before, so that there is nothing to compare with."""
+        return all(move.verdict == "placed" for move in self.moves)

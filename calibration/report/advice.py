@@ -131,17 +131,15 @@ def _together(code: str, found: list[Advice], what: str) -> Advice:
 
 
 def _lens_warnings(numbers: CalibrationNumbers) -> list[Advice]:
-    """What the calibration of a lens warned of, in its words; those of several lenses at once are among the checks."""
+    """Lenses whose calibration warned; what it said stands among the checks."""
     weak = [c for c in numbers.cameras if c.lens and c.lens.warnings]
     if not weak:
         return []
     names = tuple(c.name for c in weak)
-    if len(weak) == 1 and weak[0].lens:
-        return [Advice("lens", names, _named(names[0], weak[0].lens.warnings[-1]))]
+    which, whom = ("lens", "it") if len(weak) == 1 else ("lenses", "each of them")
     text = (
-        f"The lenses of {joined(names)} are weakly determined (see the checks): show the board to each of them "
-        "closer, in "
-        "all parts of the image and into its corners, tilted by 30 to 45 degrees"
+        f"The {which} of {joined(names)} {'is' if len(weak) == 1 else 'are'} weakly determined (see the checks): show "
+        f"the board to {whom} closer, in all parts of the image and into its corners, tilted by 30 to 45 degrees"
     )
     return [Advice("lens", names, text)]
 
@@ -289,11 +287,6 @@ def _held_out(numbers: CalibrationNumbers) -> list[Advice]:
         "check that it is flat, and that the cameras run in step"
     )
     return [Advice("held-out", (), text)]
-
-
-def _named(name: str, text: str) -> str:
-    """Return a camera's message with its name in it once."""
-    return text if name in text else f"{name}: {text}"
 
 
 def _count(n: int, noun: str) -> str:

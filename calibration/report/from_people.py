@@ -16,11 +16,12 @@ class ErrorRow(NamedTuple):
 
 
 class MoveRow(NamedTuple):
-    """How far a camera is from where it was, and its median errors, px; NaN where it saw nobody."""
+    """How far a camera went, its median errors, px (NaN where it saw nobody), and where it stands now, m."""
 
     move: "CameraMove"
     before_px: float
     after_px: float
+    centre_m: tuple[float, float, float]
 
 
 def error_rows(people: "PeopleCalibration") -> list[ErrorRow]:
@@ -40,18 +41,27 @@ def move_rows(people: "PeopleCalibration") -> list[MoveRow]:
     known = {}
     if len(seen) == len(before):
         known = {name: (float(b), float(a)) for name, b, a in zip(seen, before, after, strict=True)}
-    return [MoveRow(move, *known.get(move.camera, (math.nan, math.nan))) for move in people.moves]
+    rows = []
+    for move in people.moves:
+        x, y, z = people.rig[move.camera].centre.tolist()
+        rows.append(MoveRow(move, *known.get(move.camera, (math.nan, math.nan)), (x, y, z)))
+    return rows
 
 
 def people_sentence(people: "PeopleCalibration") -> str:
     """Say in a line what the refinement has done."""
-    change, where = (people.held_out, "in frames that were not used") if people.held_out else (people.used, "")
-    fell = 100 * change.median_change
-    moved = [row.camera for row in people.moves if row.verdict in ("moved", "bumped")]
-    if not moved:
+    change, where = (people.held_out, " in frames that were not used") if people.held_out else (people.used, "")
+    if people.from_nothing:
+        return (
+            f"{len(people.moves)} cameras were placed by people; the median reprojection error of these is "
+            f"{change.after.median_px:.1f} px{where}."
+        )
+    if not change.median_change and all(row.verdict in ("stayed", "not seen") for row in people.moves):
         return "No camera moved by more than chance since the rig was calibrated."
-    px = f"from {change.before.median_px:.1f} to {change.after.median_px:.1f} px ({fell:+.0f} %)"
-    return f"The median reprojection error of people went {px}{f' {where}' if where else ''}."
+    px = f"from {change.before.median_px:.1f} to {change.after.median_px:.1f} px ({100 * change.median_change:+.0f} %)"
+    named = any(row.verdict in ("moved", "bumped") for row in people.moves)
+    doubt = "" if named else " Which camera moved cannot be said for certain."
+    return f"The median reprojection error of people went {px}{where}.{doubt}"
 
 
 def people_advice(people: "PeopleCalibration") -> list[tuple[str, tuple[str, ...], str]]:
@@ -65,6 +75,13 @@ def people_advice(people: "PeopleCalibration") -> list[tuple[str, tuple[str, ...
                 "calibrated; use the refined rig from that moment on, and fasten the camera"
             )
             found.append(("bumped", (row.camera,), text))
+    perhaps = tuple(row.camera for row in people.moves if row.verdict == "perhaps")
+    if perhaps:
+        text = (
+            f"{', '.join(perhaps)} may have moved, but these people tell too little to be sure: look at "
+            f"{'it' if len(perhaps) == 1 else 'them'}, and record somebody who walks through the whole volume"
+        )
+        found.append(("perhaps-moved", perhaps, text))
     for name in dict.fromkeys(event.camera for event in people.events):
         at = next(event.time_s for event in people.events if event.camera == name)
         text = (

@@ -33,17 +33,20 @@ class Cells(NamedTuple):
         return float((self.counts > 0).mean())
 
 
-def into_cells(xy: NDArray[np.float64], residual_px: NDArray[np.float64], size_wh: tuple[int, int]) -> Cells:
+def into_cells(
+    xy: NDArray[np.float64], residual_px: NDArray[np.float64], size_wh: tuple[int, int], *, longer: int = CELLS
+) -> Cells:
     """Sort corners (n, 2) and their residuals (n, 2), px, into about square cells; points outside count at the border.
 
     Args:
         xy: raw px; rows that are not finite are passed over.
         residual_px: observed minus projected; may be NaN, which leaves a corner counted but out of the mean.
         size_wh: of the image.
+        longer: number of cells along its longer side.
     """
     w, h = size_wh
-    columns = max(2, round(CELLS * w / max(w, h)))
-    rows = max(2, round(CELLS * h / max(w, h)))
+    columns = max(2, round(longer * w / max(w, h)))
+    rows = max(2, round(longer * h / max(w, h)))
     finite = np.isfinite(xy).all(axis=1)
     xy, residual_px = xy[finite], residual_px[finite]
     i = np.clip((xy[:, 0] + 0.5) / w * columns, 0, columns - 1).astype(np.int64)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from triskel.calibration.boards import Board
 from triskel.calibration.checks import Finding, common_look_at
 from triskel.calibration.intrinsics import IntrinsicsResult
+from triskel.calibration.intrinsics.coverage import CELLS as COVERAGE_CELLS
 from triskel.calibration.report.image_cells import Cells, into_cells
 from triskel.calibration.report.links import Link, links_of
 from triskel.calibration.report.volume import Plan, Volume, measure_volume, plan_of
@@ -70,7 +71,8 @@ class CameraNumbers:
         rms_px, median_px, p95_px: reprojection error (Euclidean) of the corners used.
         bias_px: (2,) mean residual, observed minus projected.
         errors: the residuals over the image.
-        coverage: where corners were seen in the views that the lens was calibrated from, else in the rig's shots.
+        coverage: where corners were seen in the views that the lens was calibrated from, else in the rig's shots; in
+            the cells by which the lens is judged, so that one share is told.
         xy: (n, 2) all corners used in `n_views`, px.
         centre_m: (3,) its place in the world.
         centre_sigma_mm: (3,) standard errors of it.
@@ -111,6 +113,7 @@ class HeldOutNumbers(NamedTuple):
             corners averages out and an error of the cameras does not.
         shape_mm: median over the shots of the RMS distance between the corners and the rigid board.
         n_shots: boards measured.
+        lenses_held_out: whether the lenses, too, did not know these boards.
     """
 
     error_mm: NDArray[np.float64]
@@ -124,6 +127,7 @@ class HeldOutNumbers(NamedTuple):
     board_p95_percent: float
     shape_mm: float
     n_shots: int
+    lenses_held_out: bool
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -237,7 +241,7 @@ def _camera(
         p95_px=float(np.percentile(length, 95)) if len(length) else NAN,
         bias_px=np.nanmean(errors.residual_px, axis=0) if len(length) else np.full(2, NAN),
         errors=into_cells(errors.xy, errors.residual_px, camera.size_wh),
-        coverage=into_cells(seen.xy, seen.residual_px, lens_size),
+        coverage=into_cells(seen.xy, seen.residual_px, lens_size, longer=COVERAGE_CELLS),
         xy=errors.xy,
         centre_m=camera.centre if in_rig else np.full(3, NAN),
         centre_sigma_mm=centre_sigma,
@@ -304,6 +308,7 @@ def _held_out(held_out: "HeldOut | None") -> HeldOutNumbers | None:
         board_p95_percent=float(np.percentile(board, 95)),
         shape_mm=float(np.median(shape)) if len(shape) else NAN,
         n_shots=len(board),
+        lenses_held_out=held_out.lenses_held_out,
     )
 
 

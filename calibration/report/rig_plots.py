@@ -59,8 +59,8 @@ def draw_links(numbers: CalibrationNumbers, plan: Plan) -> "Figure":
             )  # fmt: skip
     left.plot(*(plan.plan_from_world @ plan.middle)[:2], "+", color=SOFT, markersize=9, zorder=4)
     left.scatter(at[:, 0], at[:, 1], s=30 if crowd else 70, color=INK, zorder=6)
-    _names(left, numbers, at, plan)
-    _map_axes(left, plan, "Seen from above; lines: shots both cameras share")
+    camera_names(left, numbers, at, plan)
+    map_axes(left, plan, "Seen from above; lines: shots both cameras share")
     left.set_anchor("N")
     left.grid(color=LINE, linewidth=0.7)
     _place_errors(right, numbers)
@@ -107,7 +107,7 @@ def draw_volume(numbers: CalibrationNumbers, plan: Plan) -> "Figure":
         typical = (
             f"{one.typical_mm:.2g} mm where boards were" if math.isfinite(one.typical_mm) else "seen by no two cameras"
         )
-        _map_axes(ax, plan, f"{height_words(plan, one.height_m)}\n{typical}")
+        map_axes(ax, plan, f"{height_words(plan, one.height_m)}\n{typical}")
         ax.plot(*(plan.plan_from_world @ plan.middle)[:2], "+", color=PAPER, markersize=8)
         ax.set_facecolor("#f3f5f8")
         if ax is not axes[0]:
@@ -159,7 +159,7 @@ def draw_held_out(held: HeldOutNumbers) -> "Figure":
     return figure
 
 
-def _names(ax: "Axes", numbers: CalibrationNumbers, at: NDArray[np.float64], plan: Plan) -> None:
+def camera_names(ax: "Axes", numbers: CalibrationNumbers, at: NDArray[np.float64], plan: Plan) -> None:
     """Write each camera's name on the side away from the middle."""
     middle = (plan.plan_from_world @ plan.middle)[:2]
     size, most = (9, 22) if len(at) <= MOST_NAMES else (7, 12)
@@ -176,7 +176,7 @@ def _names(ax: "Axes", numbers: CalibrationNumbers, at: NDArray[np.float64], pla
         )  # fmt: skip
 
 
-def _map_axes(ax: "Axes", plan: Plan, title: str) -> None:
+def map_axes(ax: "Axes", plan: Plan, title: str) -> None:
     """Make axes a map in metres."""
     ax.set_aspect("equal")
     span = plan.high - plan.low

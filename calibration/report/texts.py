@@ -23,9 +23,9 @@ def report_json(numbers: CalibrationNumbers, verdict: Verdict, advice: list[Advi
     Keys: `format`, `title`, `verdict` (`grade` good, usable or poor; `headline`, `sentences`), `advice` (`code`,
     `cameras`, `text`), `findings` (`severity`, `camera`, `code`, `message`), `warnings`, `boards`, `rms_px`, `shots`,
     `cameras` (see below), `links` (`cameras`, `shots`, `carries`, `weak`), `held_out` (absolute errors in mm and % of
-    the distance; `mean_mm` is signed; `board_percent` of the mean over each board), `volume` (`typical_mm`: standard
-    error per axis of a point where the boards were, due to the calibration; `detector_mm` that due to `detector_px`
-    alone; `slices` over heights, those that two cameras see) and `people` (`errors` before and after, `moves`,
+    the distance; `mean_mm` is signed; `board_percent` of the mean over each board; `lenses_held_out`: nor did the
+    lenses know the boards), `volume` (`typical_mm`: standard error per axis of a point where the boards were, due to
+    the calibration; `detector_mm` that due to `detector_px` alone; `slices` over heights, those that two cameras see) and `people` (`errors` before and after, `moves`,
     `bumped`, `drift`, `events`).
 
     A camera has `name`, `size_wh`, `views`, `corners`, `left_out`, `found_in` (images, of so many looked at), `rms_px`,
@@ -70,6 +70,7 @@ def report_json(numbers: CalibrationNumbers, verdict: Verdict, advice: list[Advi
                 "board_percent": held.board_percent,
                 "board_p95_percent": held.board_p95_percent,
                 "shape_mm": held.shape_mm,
+                "lenses_held_out": held.lenses_held_out,
             },
             "volume": None
             if volume is None or numbers.plan is None
@@ -164,14 +165,23 @@ def _camera_lines(numbers: CalibrationNumbers) -> list[str]:
 
 def _people_lines(people: "PeopleCalibration") -> list[str]:
     """Return tables of the errors before and after, and of how far the cameras moved."""
-    lines = ["", f"{'median px of people':<36}{'before':>11}{'after':>11}"]
+    first = "joined" if people.from_nothing else "before"
+    lines = ["", f"{'median px of people':<36}{first:>11}{'after':>11}"]
     for row in error_rows(people):
         lines.append(f"{row.label:<36}{number(row.before.median_px):>11}{number(row.after.median_px):>11}")
-    lines += ["", f"{'camera':<20}{'moved mm':>16}{'turned deg':>16}  verdict"]
-    for move, _, _ in move_rows(people):
+    if people.from_nothing:
+        lines += ["", f"{'camera':<20}{'x m':>9}{'y m':>9}{'z m':>9}{'± mm':>9}{'± deg':>9}"]
+        for move, _, _, centre_m in move_rows(people):
+            place = "".join(f"{number(value, 3):>9}" for value in centre_m)
+            lines.append(
+                f"{move.camera:<20}{place}{number(move.moved_sigma_mm, 1):>9}{number(move.turned_sigma_deg):>9}"
+            )
+        return lines
+    lines += ["", f"{'camera':<20}{'moved mm':>16}{'turned deg':>16}{'significance':>14}  verdict"]
+    for move, _, _, _ in move_rows(people):
         moved = f"{number(move.moved_mm, 1)} ± {number(move.moved_sigma_mm, 1)}"
         turned = f"{number(move.turned_deg)} ± {number(move.turned_sigma_deg)}"
-        lines.append(f"{move.camera:<20}{moved:>16}{turned:>16}  {move.verdict}")
+        lines.append(f"{move.camera:<20}{moved:>16}{turned:>16}{number(move.significance, 1):>14}  {move.verdict}")
     return lines
 
 

@@ -48,7 +48,7 @@ def judge(numbers: CalibrationNumbers, advice: list[Advice]) -> Verdict:
     if errors:
         grades.append("poor")
         sentences.append(f"{len(errors)} of the checks failed: the results cannot be right before that is resolved.")
-    elif numbers.findings:
+    elif any(one.code != "no-floor" for one in numbers.findings):  # without a floor, distances are no worse
         grades.append("usable")
     if numbers.people:
         sentences.append(people_sentence(numbers.people))
@@ -95,8 +95,10 @@ def _held_out(numbers: CalibrationNumbers) -> tuple[Grade, str]:
     grade: Grade = (
         "good" if held.board_percent <= GOOD_PERCENT else "usable" if held.board_percent <= USABLE_PERCENT else "poor"
     )
+    known = "" if held.lenses_held_out else " for the poses"
     return grade, (
-        f"Distances between neighbouring corners of boards that were not used come out right to {mm(held.median_mm)} "
+        f"Distances between neighbouring corners of boards that were not used{known} come out right to "
+        f"{mm(held.median_mm)} "
         f"(median; 95 % of them to {mm(held.p95_mm)}), the noise of the corners included; on average over a board, to "
         f"{held.board_percent:.2g} %."
     )

@@ -19,6 +19,7 @@ from triskel.calibration.report.image_plots import FEWEST, draw_coverage, draw_r
 from triskel.calibration.report.links import FEW_SHARED
 from triskel.calibration.report.look import PAPER
 from triskel.calibration.report.numbers import CalibrationNumbers, gather_numbers
+from triskel.calibration.report.people_plots import draw_people
 from triskel.calibration.report.rig_plots import draw_held_out, draw_links, draw_volume
 from triskel.calibration.report.texts import number, place_mm, report_json, report_text
 from triskel.calibration.report.verdict import Verdict, judge
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from triskel.calibration.rig import HeldOut, RigCalibration
 
 TEMPLATE = "page.html.j2"
-PLOTS = ("coverage", "residuals", "links", "volume", "held_out")
+PLOTS = ("coverage", "residuals", "links", "volume", "held_out", "people")
 
 
 class Plot(NamedTuple):
@@ -163,6 +164,15 @@ def draw_plots(numbers: CalibrationNumbers) -> dict[str, Plot]:
             "above; "
             "dots are cameras. Left out: what fewer than two cameras see, and what lies behind them where they "
             "stand all around.",
+        )
+    if numbers.plan and numbers.people:
+        figure, factor = draw_people(numbers, numbers.people, numbers.plan)
+        scale = f", both drawn {factor:,.3g} times as large as they are" if factor else ""
+        plots["people"] = Plot(
+            png_of(figure),
+            "Left: where the cameras stood (dots), which way they look (grey), how far they went (arrows) and one "
+            f"standard error of that (circles){scale}; red moved, orange perhaps; what goes up or "
+            "down does not show. Right: errors of joints.",
         )
     if numbers.held_out:
         plots["held_out"] = Plot(

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, BoardView
+from triskel.calibration.corners import CornerErrors
 from triskel.calibration.rig.adjust import Fit, adjust
 from triskel.calibration.rig.bundle import BundleState, CornerTable, pack_boards, residuals
-from triskel.calibration.rig.errors import CornerErrors
 from triskel.calibration.rig.graph import boards_of, check_linked, collect, graph_warnings, shared_shots
 from triskel.calibration.rig.poses import board_poses, camera_poses, first_boards
 from triskel.calibration.rig.uncertainty import RigUncertainty, rig_uncertainty

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, BoardView
-from triskel.calibration.intrinsics.outliers import is_usable
+from triskel.calibration.corners import is_usable
 from triskel.calibration.rig.bundle import CornerTable
 from triskel.camera import Rig
 from triskel.errors import InputError

@@ -1,24 +1,28 @@
 """Held-out error in millimetres: how far apart known corners come out on shots that the calibration did not use."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, BoardView, edges
-from triskel.calibration.rig.adjust import adjust, readjust
-from triskel.calibration.rig.bundle import CornerTable
+from triskel.calibration.fits import fit_points
+from triskel.calibration.rig.adjust import Fit, adjust, readjust
+from triskel.calibration.rig.bundle import BundleState, CornerTable, free_columns
 from triskel.calibration.rig.calibrate import first_state
 from triskel.calibration.rig.graph import boards_of, collect, groups_of, shared_shots
+from triskel.calibration.rig.kernel import POSE
 from triskel.camera import Camera, Rig
-from triskel.errors import InputError
+from triskel.errors import InputError, JobError
 from triskel.triangulate import triangulate_points
 
 _MM = 1000.0
 _NONE, _NO_SHOT = np.zeros(0), np.zeros(0, dtype=np.int64)
 _MIN_SHAPE_CORNERS = 4
 FOLDS = 4
+_BLOCKS_A_FOLD = 2
+"""Each fold tests so many stretches of the recording: one alone may hold all that ties a camera to the others."""
 
 
 class HeldOut(NamedTuple):
@@ -31,6 +35,8 @@ class HeldOut(NamedTuple):
         shape_error_mm: (s,) RMS distance of the triangulated corners from the board, laid over them rigidly.
         shot: (s,) index of the shot of each shape.
         folds: number of calibrations that this rests on.
+        lenses_held_out: whether each of them had lenses of its own (`cameras_of`, or refined); otherwise they were
+            taken as given, and may know the boards they are tested on.
     """
 
     distance_error_mm: NDArray[np.float64]
@@ -39,6 +45,7 @@ class HeldOut(NamedTuple):
     shape_error_mm: NDArray[np.float64]
     shot: NDArray[np.int64]
     folds: int
+    lenses_held_out: bool = False
 
     @property
     def median_percent(self) -> float:
@@ -69,25 +76,30 @@ def held_out(
     refine_intrinsics: bool = False,
     huber_px: float = 1.0,
     folds: int = FOLDS,
+    cameras_of: Callable[[NDArray[np.bool_]], Sequence[Camera]] | None = None,
 ) -> HeldOut:
     """Calibrate on part of the shots and measure the boards in the rest, in turn.
 
-    Every fold starts from the solution of all shots and forgets the held-out ones by iterating to convergence.
-    Corners of a held-out shot are triangulated from all cameras that see them, at least two; those that the
-    calibration of all shots took for misdetected are left out. Neighbouring corners err alike, so distances between
-    them say more about detection and scale than about the far side of the volume; see `RigUncertainty` for that.
+    Shots in order of time are tested in stretches: those before and after a shot are nearly the same shot, and would
+    be no news. Every fold starts from the solution of all shots and forgets the held-out ones by iterating to
+    convergence. Corners of a held-out shot are triangulated from all cameras that see them, at least two; those that
+    the calibration of all shots took for misdetected are left out. Neighbouring corners err alike, so distances
+    between them say more about detection and scale than about the far side of the volume; see `RigUncertainty` for that.
+    What was put right in the shots beforehand, such as the delay of each picture, is not held out.
 
     Args:
-        shots: as for `calibrate_rig`.
-        cameras: as for `calibrate_rig`. Intrinsics that come from the same shots are not held out unless refined.
+        shots: as for `calibrate_rig`; where they have an order in time, in this order.
+        cameras: as for `calibrate_rig`. Intrinsics that come from the same shots are held out only with `cameras_of`.
         board: as for `calibrate_rig`.
         refine_intrinsics: as for `calibrate_rig`.
         huber_px: as for `calibrate_rig`.
         folds: number of parts, at least 2; fewer are made of few shots.
+        cameras_of: returns the same cameras with lenses that know only some of the shots: those of the mask (S,).
+            Called for every fold; one that it refuses (InputError, JobError) is left out.
 
     Returns:
-        The errors of distances and shapes; empty where leaving out any shot takes the cameras apart, as with a single
-        shot.
+        The errors of distances and shapes; empty where leaving out any stretch takes the cameras apart, as with a
+        single shot.
 
     Raises:
         InputError: as for `calibrate_rig`, or fewer than two folds.
@@ -101,15 +113,34 @@ def held_out(
     table = table.only(full.kept)
     edges_of = {id(each): edges(each) for each in boards}
     parts: list[_Measured] = []
-    for tested in _parts(table, folds):
-        held = tested[table.view_shot[table.row_view]]
+    given = np.array(index_of, dtype=np.int64)
+    for tested in _parts(table, given, folds, n_shots=len(shots)):
+        held = tested[given][table.view_shot[table.row_view]]
         rest = table.only(~held)
         if len(groups_of(shared_shots(rest, len(rig)))) > 1:
             continue
-        fit = readjust(rig.cameras, full, rest)
-        points = _triangulated(Rig(fit.state.cameras(rig.cameras)), table.only(held))
+        start, fold_rig = full, rig
+        if cameras_of is not None:
+            try:
+                fold_rig = Rig(tuple(cameras_of(~tested))).select(rig.names)
+            except (InputError, JobError):
+                continue
+            start = _with_lenses(full, fold_rig, refine_intrinsics=refine_intrinsics)
+        fit = readjust(fold_rig.cameras, start, rest)
+        points = _triangulated(Rig(fit.state.cameras(fold_rig.cameras)), table.only(held))
         parts.append(_measure(points, [boards[s] for s in index_of], edges_of))
-    return _joined(parts, np.array(index_of, dtype=np.int64))
+    own_lenses = cameras_of is not None or bool(full.free[:, POSE:].any(axis=1).all())
+    return _joined(parts, given)._replace(lenses_held_out=own_lenses)
+
+
+def _with_lenses(fit: Fit, rig: Rig, *, refine_intrinsics: bool) -> Fit:
+    """Return a fit to start from with the lenses of `rig`, each camera where it stood."""
+    posed = tuple(
+        camera.replace(cam_from_world=stood.cam_from_world)
+        for camera, stood in zip(rig, fit.state.cameras(rig.cameras), strict=True)
+    )
+    state = BundleState(BundleState.of(posed, ()).packed, fit.state.boards)
+    return fit._replace(state=state, free=free_columns(rig.cameras, refine_intrinsics=refine_intrinsics), prior=None)
 
 
 class _Points(NamedTuple):
@@ -131,17 +162,21 @@ class _Measured(NamedTuple):
     shot: NDArray[np.int64]
 
 
-def _parts(table: CornerTable, folds: int) -> list[NDArray[np.bool_]]:
-    """Return the shots (S,) tested in each fold: those that two cameras see, dealt out in turn."""
+def _parts(table: CornerTable, given: NDArray[np.int64], folds: int, *, n_shots: int) -> list[NDArray[np.bool_]]:
+    """Return which of the shots given (S,) each fold tests: stretches of equally many that two cameras see.
+
+    Shots of single cameras within a stretch are of the same time, and belong to it.
+    """
     views = np.bincount(table.view_shot, minlength=table.n_shots)
-    common = np.flatnonzero(views >= 2)
+    common = given[views >= 2]
     folds = min(folds, len(common))
-    parts = []
-    for k in range(folds):
-        tested = np.zeros(table.n_shots, dtype=bool)
-        tested[common[k::folds]] = True
-        parts.append(tested)
-    return parts if folds >= 2 else []
+    if folds < 2:
+        return []
+    stretches = np.array_split(common, min(_BLOCKS_A_FOLD * folds, len(common)))
+    parts = np.zeros((folds, n_shots), dtype=bool)
+    for k, stretch in enumerate(stretches):
+        parts[k % folds, stretch[0] : stretch[-1] + 1] = True
+    return list(parts)
 
 
 def _triangulated(rig: Rig, table: CornerTable) -> _Points:
@@ -173,7 +208,7 @@ def _measure(points: _Points, boards: Sequence[Board], edges_of: Mapping[int, ND
         distances.append(_MM * true)
         pair_shots.append(np.full(len(pairs), shot))
         if len(X) >= _MIN_SHAPE_CORNERS:
-            shapes.append(np.array([_MM * _rigid_rms(X_board, X)]))
+            shapes.append(np.array([_MM * fit_points(X_board, X, fixed_scale=True).rms_m]))
             shots.append(np.array([shot]))
     return _Measured(
         np.concatenate(errors),
@@ -182,14 +217,6 @@ def _measure(points: _Points, boards: Sequence[Board], edges_of: Mapping[int, ND
         np.concatenate(shapes),
         np.concatenate(shots),
     )
-
-
-def _rigid_rms(A: NDArray[np.float64], B: NDArray[np.float64]) -> float:
-    """Return the RMS distance of points B (n, 3) from A after the best rigid motion (Kabsch 1976)."""
-    a, b = A - A.mean(axis=0), B - B.mean(axis=0)
-    U, _, Vt = np.linalg.svd(a.T @ b)
-    turn = U @ np.diag([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))]) @ Vt
-    return float(np.sqrt(((a @ turn - b) ** 2).sum(axis=1).mean()))
 
 
 def _joined(parts: list[_Measured], index_of: NDArray[np.int64]) -> HeldOut:

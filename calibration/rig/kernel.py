@@ -22,39 +22,6 @@ _COLUMNS = PER_CAMERA + BOARD
 
 
 @numba.njit(cache=True, nogil=True)
-def _lens_derivatives(c: NDArray[np.float64], X: float, Y: float, Z: float, out: NDArray[np.float64]) -> None:
-    """Fill out (2, 12): derivatives of (u, v) by fx fy cx cy and the first eight coefficients; no tilted sensors."""
-    out[:] = 0.0
-    if c[lens.IS_FISHEYE] != 0.0:
-        r = math.hypot(X, Y)
-        theta = math.atan2(r, Z)
-        value, _ = lens.distort_angle(c, theta)
-        ux, uy = (X / r, Y / r) if r > 1e-12 else (0.0, 0.0)
-        xd, yd = ux * value, uy * value
-        power = theta
-        for i in range(4):
-            power *= theta * theta
-            out[0, 4 + i], out[1, 4 + i] = ux * power, uy * power
-    else:
-        x, y = X / Z, Y / Z
-        xd, yd, _, _, _, _ = lens.distort_pinhole(c, x, y)
-        r2 = x * x + y * y
-        num = 1.0 + r2 * (c[lens.DIST] + r2 * (c[lens.DIST + 1] + r2 * c[lens.DIST + 4]))
-        den = 1.0 + r2 * (c[lens.DIST + 5] + r2 * (c[lens.DIST + 6] + r2 * c[lens.DIST + 7]))
-        power = 1.0 / den
-        for above, below in ((4, 9), (5, 10), (8, 11)):  # k1 k4, k2 k5, k3 k6
-            power *= r2
-            out[0, above], out[1, above] = x * power, y * power
-            out[0, below], out[1, below] = -x * power * num / den, -y * power * num / den
-        out[0, 6], out[1, 6] = 2.0 * x * y, r2 + 2.0 * y * y
-        out[0, 7], out[1, 7] = r2 + 2.0 * x * x, 2.0 * x * y
-    for i in range(4, LENS):
-        out[0, i] = c[lens.FX] * out[0, i] + c[lens.SKEW] * out[1, i]
-        out[1, i] = c[lens.FY] * out[1, i]
-    out[0, 0], out[1, 1], out[0, 2], out[1, 3] = xd, yd, 1.0, 1.0
-
-
-@numba.njit(cache=True, nogil=True)
 def corner_jacobian(
     c: NDArray[np.float64],
     board: NDArray[np.float64],
@@ -87,7 +54,7 @@ def corner_jacobian(
         J[k, 19] = b0 * X[2] - b2 * X[0]
         J[k, 20] = b1 * X[0] - b0 * X[1]
         J[k, 21], J[k, 22], J[k, 23] = q0, q1, q2
-    _lens_derivatives(c, px, py, pz, J[:, POSE:PER_CAMERA])
+    lens.lens_derivatives(c, REFINED_DIST, px, py, pz, J[:, POSE:PER_CAMERA])
     return u, v
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from triskel.calibration.rig.calibrate import RigCalibration
 from triskel.calibration.rig.kernel import PER_CAMERA
-from triskel.calibration.rig.uncertainty import RigUncertainty
+from triskel.calibration.rig.uncertainty import RigUncertainty, centre_jacobian
 from triskel.camera import Rig
 from triskel.rigid import Rigid
 
@@ -46,9 +46,8 @@ def _moved_uncertainty(uncertainty: RigUncertainty, new_from_old: Rigid, rig: Ri
     covariance = S @ uncertainty.covariance @ S.T
     centre = np.zeros((len(rig), 3))
     for i, camera in enumerate(rig):
-        # centre = -(R exp(d))^T (t + e), hence its derivatives [centre]_x by d and -R^T by e.
         pose = slice(i * PER_CAMERA, i * PER_CAMERA + 6)
-        J = np.c_[_cross(camera.centre), -camera.cam_from_world.R.T]
+        J = centre_jacobian(camera.cam_from_world.R, camera.cam_from_world.t)
         centre[i] = np.diagonal(J @ covariance[pose, pose] @ J.T)
     return replace(uncertainty, rig=rig, covariance=covariance, centre_sigma_mm=1000 * np.sqrt(np.maximum(centre, 0)))
 

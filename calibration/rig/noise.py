@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
-from triskel.calibration.intrinsics.outliers import outlier_limit_px
+from triskel.calibration.corners import outlier_limit_px
 from triskel.calibration.rig.bundle import CornerTable, Weights
 
 BEND = 3.0

@@ -1,11 +1,11 @@
 """First poses: of boards in single images, of cameras along the graph of shared shots, of boards in the world."""
 
-import cv2
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from triskel import lens
+from triskel.calibration.flat_poses import flat_poses
 from triskel.calibration.rig import kernel
 from triskel.calibration.rig.bundle import CornerTable, pack_boards
 from triskel.camera import Camera
@@ -36,15 +36,8 @@ def _poses_of_view(camera: Camera, X: NDArray[np.float64], xy: NDArray[np.float6
     good = rays[:, 2] > MAX_ANGLE_COSINE  # False for NaN
     if good.sum() < 4:
         return []
-    ideal = rays[good, :2] / rays[good, 2:]
-    try:
-        _, rvecs, tvecs, _ = cv2.solvePnPGeneric(
-            X[good][:, None], ideal[:, None], np.eye(3), None, flags=cv2.SOLVEPNP_IPPE
-        )
-    except cv2.error:  # the corners lie on one line after all
-        return []
-    poses = [(rvec.ravel(), tvec.ravel()) for rvec, tvec in zip(rvecs, tvecs, strict=True)]
-    return [Rigid.from_rotvec(rvec, t) for rvec, t in poses if np.isfinite(rvec).all() and t[2] > 0]
+    found = flat_poses(X[good], rays[good, :2] / rays[good, 2:])
+    return [Rigid(R, t) for R, t in zip(found.R, found.t, strict=True)]
 
 
 def camera_poses(n_cameras: int, table: CornerTable, candidates: list[list[Rigid]]) -> dict[int, Rigid]:

@@ -27,7 +27,7 @@ class RigUncertainty:
     They hold in the frame that fits the volume of the boards best, so no camera is privileged (a free network); the
     scale comes from the board, whose own size is taken for exact. Where the corners of a view err together (videos
     out of step, wrong lenses, a bent board), they say less than as many independent ones, and the standard errors
-    grow by `inflation`. If the intrinsics were not refined, their errors are not in it otherwise.
+    grow by `inflation`. Errors of intrinsics that were taken as they were are in it as far as they are known.
 
     Attributes:
         rig: the cameras.
@@ -97,14 +97,14 @@ def rig_uncertainty(
     covariance = inflation**2 * _covariance(fit, kept, free)
     held = _held_lenses(rig, free, lens_covariance or {})
     if held.any():
-        covariance = covariance + _through_lenses(fit, kept, held)
+        covariance = covariance + _through_lenses(fit, kept, held, free)
     C = len(rig)
     anchors = _anchors(fit, kept)
     covariance = _in_free_network(rig, covariance, anchors)
     centre_of, turn_of = np.zeros((C, 3, 3)), np.zeros((C, 3, 3))
     for i, camera in enumerate(rig):
         at = slice(i * PER_CAMERA, i * PER_CAMERA + POSE)
-        J = _centre_jacobian(camera.cam_from_world.R, camera.cam_from_world.t)
+        J = centre_jacobian(camera.cam_from_world.R, camera.cam_from_world.t)
         centre_of[i] = J @ covariance[at, at] @ J.T
         turn_of[i] = covariance[i * PER_CAMERA :, i * PER_CAMERA :][:3, :3]
     return RigUncertainty(
@@ -122,13 +122,22 @@ def _covariance(fit: Fit, table: CornerTable, free: NDArray[np.bool_]) -> NDArra
     reduced, _, _ = reduced_system(normal_equations(fit.state, table, fit.weights, free=free), table)
     if fit.prior is not None:
         reduced = reduced + prior_of_unknowns(fit.prior, len(free))
-    moving = np.flatnonzero(free.ravel() & (np.arange(free.size) >= POSE))
-    M = reduced[np.ix_(moving, moving)]
-    scale = 1 / np.sqrt(np.maximum(np.diagonal(M), 1e-300))
-    inverse = np.linalg.pinv(M * np.outer(scale, scale), rcond=1e-13, hermitian=True) * np.outer(scale, scale)
+    moving = _moving(free)
     covariance = np.zeros((free.size, free.size))
-    covariance[np.ix_(moving, moving)] = inverse
+    covariance[np.ix_(moving, moving)] = _inverse(reduced[np.ix_(moving, moving)])
     return covariance
+
+
+def _moving(free: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the places among all unknowns of those that are free, but for the first camera's pose: the world."""
+    return np.flatnonzero(free.ravel() & (np.arange(free.size) >= POSE)).astype(np.int64)
+
+
+def _inverse(M: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the inverse of normal equations whose unknowns differ by many orders of magnitude."""
+    scale = 1 / np.sqrt(np.maximum(np.diagonal(M), 1e-300))
+    inverse = np.linalg.pinv(M * np.outer(scale, scale), rcond=1e-13, hermitian=True)
+    return np.asarray(inverse * np.outer(scale, scale))
 
 
 def _held_lenses(
@@ -144,21 +153,23 @@ def _held_lenses(
     return held
 
 
-def _through_lenses(fit: Fit, table: CornerTable, held: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what errors of held lenses add to the covariance: their own, and those of the poses that fit them.
+def _through_lenses(
+    fit: Fit, table: CornerTable, held: NDArray[np.float64], free: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return what errors of held lenses add to the covariance: their own, and those of all that was fitted to them.
 
-    The poses answer to a wrong lens by -A^-1 B times its error, where A and B are the blocks of the normal equations
-    of poses, and of poses and lenses, with the boards eliminated.
+    Poses and lenses that were `free` (C, 18) answer to a wrong lens by -A^-1 B times its error, where A and B are the
+    blocks of the normal equations of what is free, and of that and the lenses held, with the boards eliminated.
     """
-    everything = np.ones((len(held) // PER_CAMERA, PER_CAMERA), dtype=bool)
-    reduced, _, _ = reduced_system(normal_equations(fit.state, table, fit.weights, free=everything), table)
-    index = np.arange(len(held)).reshape(-1, PER_CAMERA)
-    poses, lenses = index[1:, :POSE].ravel(), np.flatnonzero(np.diagonal(held) > 0)
-    A = reduced[np.ix_(poses, poses)]
-    scale = 1 / np.sqrt(np.maximum(np.diagonal(A), 1e-300))
-    inverse = np.linalg.pinv(A * np.outer(scale, scale), rcond=1e-13, hermitian=True) * np.outer(scale, scale)
+    lenses = np.flatnonzero(np.diagonal(held) > 0)
+    wanted = free.copy()
+    wanted.ravel()[lenses] = True
+    reduced, _, _ = reduced_system(normal_equations(fit.state, table, fit.weights, free=wanted), table)
+    if fit.prior is not None:
+        reduced = reduced + prior_of_unknowns(fit.prior, len(free))
+    moving = _moving(free)
     answer = np.zeros((len(held), len(lenses)))
-    answer[poses] = -inverse @ reduced[np.ix_(poses, lenses)]
+    answer[moving] = -_inverse(reduced[np.ix_(moving, moving)]) @ reduced[np.ix_(moving, lenses)]
     answer[lenses, np.arange(len(lenses))] = 1.0
     return np.asarray(answer @ held[np.ix_(lenses, lenses)] @ answer.T)
 
@@ -214,7 +225,7 @@ def _in_free_network(rig: Rig, covariance: NDArray[np.float64], anchors: NDArray
     return np.asarray(S @ covariance @ S.T)
 
 
-def _centre_jacobian(R: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:
+def centre_jacobian(R: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the derivative (3, 6) of a camera's centre -R^T t by (R exp(delta[:3]), t + delta[3:])."""
     c = -R.T @ t
     # (R exp(d))^T t = exp(-d) R^T t, so that the centre turns by -d: d x c = -[c]_x d, negated.

@@ -26,7 +26,7 @@ def fit_warnings(
     return [
         *_parallel(rig, fit, table),
         *_held_lenses(rig, fit),
-        *_doubtful_lenses(given, rig, uncertainty),
+        *_doubtful_lenses(given, rig, fit, uncertainty),
         *_worse_cameras(rig, fit, table),
         *_spoilt_views(rig, fit, table, index_of),
         *_vague(rig, uncertainty),
@@ -65,10 +65,15 @@ def _held_lenses(rig: Rig, fit: Fit) -> list[str]:
     ]
 
 
-def _doubtful_lenses(given: Rig, rig: Rig, uncertainty: RigUncertainty) -> list[str]:
-    """Name lenses that the refinement changed a lot, or that it knows badly."""
+def _doubtful_lenses(given: Rig, rig: Rig, fit: Fit, uncertainty: RigUncertainty) -> list[str]:
+    """Name lenses that the refinement changed a lot, or that it knows badly.
+
+    Of lenses that were kept, their own calibration has said it.
+    """
     found = []
     for i, (before, after) in enumerate(zip(given, rig, strict=True)):
+        if not fit.free[i, POSE:].any():
+            continue
         change = float(after.K[0, 0] / before.K[0, 0] - 1)
         at = i * PER_CAMERA + POSE
         share = float(np.sqrt(uncertainty.covariance[at, at])) / float(after.K[0, 0])

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, BoardView
-from triskel.calibration.world.fits import fit_points, spread_of
+from triskel.calibration.fits import fit_points, spread_of
 from triskel.calibration.world.placed import Placed, axes_of, moved_rig
 from triskel.camera import Rig
 from triskel.errors import InputError

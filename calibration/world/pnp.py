@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from triskel.calibration.world.fits import spread_of
+from triskel.calibration.fits import spread_of
 from triskel.calibration.world.scene_file import ScenePoint, pixels_of
 from triskel.camera import Camera, Rig
 from triskel.errors import InputError

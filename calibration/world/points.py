@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.calibration.world.fits import fit_points_robustly, spread_of
+from triskel.calibration.fits import fit_points_robustly, spread_of
 from triskel.calibration.world.placed import Placed, axes_of, moved_rig
 from triskel.calibration.world.scene_file import FloorPoints, ScenePoint, pixels_of
 from triskel.camera import Rig

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, BoardView
+from triskel.calibration.fits import fit_points, spread_of
 from triskel.calibration.world.body import HEAD_SIGMA, SEGMENT_SIGMA, measure_bodies, standing_stature
-from triskel.calibration.world.fits import fit_points, spread_of
 from triskel.calibration.world.placed import Placed, moved_rig
 from triskel.camera import Rig
 from triskel.errors import InputError

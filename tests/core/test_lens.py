@@ -132,3 +132,21 @@ def test_reprojection_error_is_the_euclidean_distance(camera_of, in_front):
     assert np.isnan(error[1, 4])
     error[1, 4] = 5.0
     np.testing.assert_allclose(error, 5.0, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("model", "n"), [("pinhole", 0), ("pinhole", 1), ("pinhole", 5), ("pinhole", 8), ("fisheye", 8)]
+)
+def test_derivatives_by_the_lens_are_central_differences_and_zero_for_what_a_fisheye_lacks(model, n):
+    dist = [0.05, -0.02, 0.01, -0.003] if model == "fisheye" else [0.3, -0.1, 0.002, -0.001, 0.05, 0.4, -0.05, 0.03]
+    K = np.array([[800.0, 3.0, 639.5], [0, 790, 359.5], [0, 0, 1]])
+    c = lens.pack(Camera(name="x", size_wh=(1280, 720), K=K, dist=np.array(dist), model=model))
+    point = (0.3, -0.2, 0.9)
+    found = np.full((2, 4 + n), np.nan)
+    lens.lens_derivatives(c, n, *point, found)
+    for k, place in enumerate([lens.FX, lens.FY, lens.CX, lens.CY, *range(lens.DIST, lens.DIST + n)]):
+        up, down = c.copy(), c.copy()
+        up[place] += 1e-6
+        down[place] -= 1e-6
+        ahead, behind = (np.array(lens.project_with_jacobian(one, *point)[:2]) for one in (up, down))
+        np.testing.assert_allclose(found[:, k], (ahead - behind) / 2e-6, atol=1e-5)

@@ -15,7 +15,14 @@ from triskel.calibration.checks import Finding
 from triskel.calibration.footage import BoardFootage, CameraBoards
 from triskel.errors import InputError
 from triskel.pipeline import calibrating
-from triskel.pipeline.calibrating import RigRequest, keep_footage, lenses_from_boards, rig_from_boards, write_board_calibration
+from triskel.pipeline.calibrating import (
+    RigRequest,
+    keep_footage,
+    lenses_from_boards,
+    rig_from_boards,
+    write_board_calibration,
+)
+from triskel.pipeline.calibrating.results import keep_before
 
 CALIBRATION = Path(__file__).resolve().parents[1] / "calibration"
 
@@ -221,6 +228,28 @@ def test_a_rig_is_written_with_its_report_and_the_old_one_is_kept(done, tmp_path
     again = calibrating.open_footage(tmp_path / "out" / "boards.parquet", (), cameras=done.rig.names)
     assert again.names == tuple(done.rig.names)
     assert json.loads((tmp_path / "out" / "report.json").read_text())
+
+
+def test_boards_that_were_found_take_another_size_but_not_another_pattern(recording, tmp_path):
+    file = keep_footage(tmp_path, recording)
+    larger = replace(scene.BOARD, square_m=0.082, marker_m=0.0615)
+    assert calibrating.open_footage(file, (larger,)).boards == (larger,)
+    for other in ((OTHER,), (replace(scene.BOARD, squares_xy=(6, 9)),), (scene.BOARD, OTHER)):
+        with pytest.raises(InputError, match="leave --board out"):
+            calibrating.open_footage(file, other)
+
+
+def test_every_rig_that_was_replaced_is_kept_once(tmp_path):
+    path = tmp_path / "rig.yaml"
+    assert keep_before(path) is None
+    for text in ("a", "b", "b", "c"):
+        path.write_text(text)
+        keep_before(path)
+    assert {one.name: one.read_text() for one in tmp_path.glob("*_before*")} == {
+        "rig_before.yaml": "a",
+        "rig_before_2.yaml": "b",
+        "rig_before_3.yaml": "c",
+    }
 
 
 def test_a_rig_that_failed_a_check_is_held_back_unless_forced(done, tmp_path):

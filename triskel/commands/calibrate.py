@@ -1,5 +1,7 @@
 """`triskel calibrate`: lenses and rigs from boards, where the world is, and rigs from people."""
 
+import math
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +12,10 @@ from triskel.errors import InputError, JobError
 from triskel.files import check_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from triskel.calibration.boards import Board
+    from triskel.calibration.checks import Finding
     from triskel.calibration.intrinsics import Choice
     from triskel.calibration.people import PeopleCalibration
     from triskel.calibration.world import Placed
@@ -31,7 +36,11 @@ FootageArgument = Annotated[
 ]
 BoardOption = Annotated[
     Path | None,
-    typer.Option("--board", help="The board's YAML, as 'triskel board make' writes it; known for boards.parquet."),
+    typer.Option(
+        "--board",
+        help="The board's YAML, as 'triskel board make' writes it. boards.parquet knows its "
+        "boards; give one to put their sizes right.",
+    ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the calibration and its report.")]
 ModelOption = Annotated[
@@ -78,7 +87,7 @@ def intrinsics(
     for name, found in lenses.items():
         chosen = next(score for score in found.models if score.chosen)
         focal = f"{found.camera.K[0, 0]:.1f} +- {found.sigma[0]:.1f}"
-        rows.add_row(name, chosen.name, focal, f"{found.rms_px:.2f}", str(found.n_views), f"{chosen.held_out_px:.2f}")
+        rows.add_row(name, chosen.name, focal, f"{found.rms_px:.2f}", str(found.n_views), _px(chosen.held_out_px))
     OUT.print(rows)
     say(f"lenses: {file}")
     say(f"report: {page}")
@@ -128,6 +137,8 @@ def rig(
     choice = _model(model)
     if origin not in ("corner", "middle"):
         raise InputError(f"--origin is corner or middle, got {origin!r}")
+    if origin != "corner" and floor is None:
+        raise InputError("--origin goes with --floor, the frame in which the board lies on the floor")
     if floor is not None and floor < 0:
         raise InputError(f"--floor is the number of a frame, from 0, got {floor}")
     measured = _distances(distance or [])
@@ -253,11 +264,12 @@ def refine(
             opened = pipeline.import_detections(session, detections, rig=loaded, fps=fps)
         else:
             opened = pipeline.open_or_adopt(session)
-        done, result = calibrating.refine_session(
+        done, result, findings = calibrating.refine_session(
             opened, rig=loaded, options=RefineOptions(focal=focal), height_m=height, person=person
         )
-    page, file = calibrating.write_people_calibration(done, result, use=use)
+    page, file = calibrating.write_people_calibration(done, result, findings=findings, use=use)
     _say_people(result)
+    _say_findings(findings)
     say(f"report: {page}")
     say(f"rig: {file}" + (", which the session uses from now on" if use else ""))
 
@@ -266,6 +278,11 @@ def _model(name: str) -> "Choice":
     if name not in MODELS:
         raise InputError(f"--model is one of {', '.join(MODELS)}, got {name!r}")
     return MODELS[name]
+
+
+def _px(value: float) -> str:
+    """Return a number of pixels; one model alone is not compared, so nothing was held out."""
+    return "-" if math.isnan(value) else f"{value:.2f}"
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -322,35 +339,54 @@ def _say_rig(done: "BoardCalibration") -> None:
             f"on boards that were not used, neighbouring corners are off by {done.held_out.median_mm:.2f} mm (median, "
             f"{done.held_out.median_percent:.2f} % of the distance)"
         )
-    for finding in done.findings:
+    _say_findings(done.findings)
+
+
+def _say_findings(findings: "Sequence[Finding]") -> None:
+    for finding in findings:
         say(f"{finding.severity}: {finding.camera or 'rig'}: {finding.message}")
 
 
 def _say_people(result: "PeopleCalibration") -> None:
-    """Print how far the cameras moved, and what the people say before and after."""
-    rows = table("camera", "moved mm", "+-", "turned deg", "+-", "verdict")
-    for move in result.moves:
-        rows.add_row(
-            move.camera,
-            f"{move.moved_mm:.1f}",
-            f"{move.moved_sigma_mm:.1f}",
-            f"{move.turned_deg:.2f}",
-            f"{move.turned_sigma_deg:.2f}",
-            move.verdict,
-        )
-    OUT.print(rows)
+    """Print how far the cameras moved, or where they were placed, and what the people say before and after."""
+    if result.from_nothing:
+        rows = table("camera", "stands at (m)", "+- mm", "+- deg")
+        for camera, move in zip(result.rig, result.moves, strict=True):
+            centre = "  ".join(f"{value:7.3f}" for value in camera.centre)
+            rows.add_row(move.camera, centre, f"{move.moved_sigma_mm:.1f}", f"{move.turned_sigma_deg:.2f}")
+        OUT.print(rows)
+    else:
+        _say_moves(result)
     for words, change in (("people used", result.used), ("people not used", result.held_out)):
-        if change is not None:
+        if change is not None and result.from_nothing:
+            say(f"{words}: median reprojection error {change.after.median_px:.1f} px")
+        elif change is not None:
             say(
                 f"{words}: median reprojection error {change.before.median_px:.1f} -> {change.after.median_px:.1f} px "
                 f"({change.median_change:+.0%})"
             )
 
 
+def _say_moves(result: "PeopleCalibration") -> None:
+    """Print how far each camera moved; one that saw nobody has no numbers."""
+    rows = table("camera", "moved mm", "+-", "turned deg", "+-", "significance", "verdict")
+    for move in result.moves:
+        shown = (
+            (move.moved_mm, 1),
+            (move.moved_sigma_mm, 1),
+            (move.turned_deg, 2),
+            (move.turned_sigma_deg, 2),
+            (move.significance, 1),
+        )
+        cells = ["-" if math.isnan(value) else f"{value:.{digits}f}" for value, digits in shown]
+        rows.add_row(move.camera, *cells, move.verdict)
+    OUT.print(rows)
+
+
 def _say_placed(placed: "Placed") -> None:
     for message in placed.messages:
         say(message)
-    if placed.residual_mm == placed.residual_mm:  # not NaN
+    if not math.isnan(placed.residual_mm):
         say(f"left over: {placed.residual_mm:.1f} mm RMS")
     if placed.scale != 1:
         say(f"lengths were multiplied by {placed.scale:.5g}")

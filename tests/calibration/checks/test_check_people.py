@@ -121,6 +121,10 @@ def test_worlds_whose_z_is_not_up_are_named(rig, recording, rotvec, axis):
     assert f"along {axis}," in finding.message
 
 
+def test_a_world_without_a_floor_says_nothing_about_posture_and_feet(rig, recording):
+    assert check_against_people(moved_rig(rig, rig.cameras[0].cam_from_world), *recording(rig)) == []
+
+
 def test_floor_that_nobody_walks_on_is_named(rig, recording):
     high = moved_rig(rig, Rigid(np.eye(3), [0, 0, 0.8]))
     (finding,) = check_against_people(high, *recording(rig))

@@ -113,3 +113,17 @@ def test_every_finding_has_a_code(rig):
     broken = with_first(rig, K=with_focal_scaled(rig["cam01"], 64), cam_from_world=rig["cam02"].cam_from_world)
     assert {f.code for f in check_rig(broken)} >= {"focal-unit", "same-place"}
     assert all(f.code for f in check_rig(broken))
+
+
+def test_a_world_without_a_floor_is_one_warning_and_nothing_stands_under_it(rig):
+    first = rig.cameras[0].cam_from_world.inverse
+    found = only(Rig(tuple(c.replace(cam_from_world=c.cam_from_world @ first) for c in rig)))
+    assert (found.code, found.severity, found.camera) == ("no-floor", "warning", "")
+    assert found.message.endswith("no floor yet; see 'triskel calibrate world'")
+
+
+def test_other_faults_are_found_without_a_floor_too(rig):
+    first = rig.cameras[0].cam_from_world.inverse
+    floorless = Rig(tuple(c.replace(cam_from_world=c.cam_from_world @ first) for c in rig))
+    same = Rig((*floorless.cameras[:3], floorless.cameras[3].replace(cam_from_world=floorless["cam03"].cam_from_world)))
+    assert [f.code for f in check_rig(same)] == ["same-place", "no-floor"]

@@ -97,13 +97,15 @@ def test_a_lens_that_was_never_seen_on_the_right_is_to_be_shown_the_board_there(
     assert "hold it there, close to the camera" in found.text
 
 
-def test_what_the_lens_calibration_warned_of_is_passed_on_with_the_camera_named_once(recording):
+def test_what_the_lens_calibration_warned_of_is_said_once_among_the_checks(recording):
     lens = recording.intrinsics["cam01"]._replace(warnings=("the focal length is uncertain by 2 %",))
-    (found,) = advice_on(recording, intrinsics={"cam01": lens}).values()
-    assert found.text == "cam01: the focal length is uncertain by 2 %"
+    numbers = gather_numbers(intrinsics={"cam01": lens})
+    assert numbers.warnings == ("cam01: the focal length is uncertain by 2 %",)
+    (found,) = advise(numbers)
+    assert found.text.startswith("The lens of cam01 is weakly determined (see the checks): show the board to it closer")
+    assert "uncertain" not in found.text
     named = lens._replace(warnings=("camera 'cam01': the focal length is uncertain by 2 %",))
-    (found,) = advice_on(recording, intrinsics={"cam01": named}).values()
-    assert found.text == "camera 'cam01': the focal length is uncertain by 2 %"
+    assert gather_numbers(intrinsics={"cam01": named}).warnings == named.warnings
 
 
 def test_several_weak_lenses_are_one_piece_of_advice(recording):

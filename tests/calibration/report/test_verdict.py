@@ -74,3 +74,16 @@ def test_a_small_uncertainty_is_not_believed_where_corners_do_not_fit(numbers):
     verdict = judged(dataclasses.replace(numbers, rms_px=4.0))
     assert "calibration is not what limits you" not in verdict.sentences[0]
     assert "does not fit well enough" in verdict.sentences[0]
+
+
+def test_a_world_without_a_floor_measures_as_well(numbers):
+    finding = Finding("warning", "", "the world is the first camera's frame", "no-floor")
+    assert judged(dataclasses.replace(numbers, findings=(finding,))).grade == "good"
+
+
+def test_lenses_that_know_the_boards_are_not_passed_over(numbers):
+    (text,) = [one for one in judged(numbers).sentences if one.startswith("Distances")]
+    assert "of boards that were not used for the poses come out right" in text
+    nested = dataclasses.replace(numbers, held_out=numbers.held_out._replace(lenses_held_out=True))
+    (text,) = [one for one in judged(nested).sentences if one.startswith("Distances")]
+    assert "of boards that were not used come out right" in text

@@ -127,3 +127,11 @@ def test_a_long_lens_is_kept_and_named(rig, scene):
     result = calibrate_rig(shots, forget_poses(long), scene.BOARD, refine_intrinsics=True)
     assert any("the intrinsics of cam01 are kept" in text for text in result.warnings)
     np.testing.assert_array_equal(result.rig.cameras[0].K, rig.cameras[0].K)
+
+
+def test_a_lens_that_was_kept_is_not_said_to_be_refined_badly(rig, scene):
+    weak = {name: np.diag([40.0**2, 40.0**2, *np.zeros(7)]) for name in rig.names}
+    shots = scene.shots_of(rig, 25, noise_px=0.2)
+    result = calibrate_rig(shots, forget_poses(rig), scene.BOARD, lens_covariance=weak)
+    assert np.sqrt(result.uncertainty.covariance[6, 6]) > 30  # known, and counted
+    assert not any("focal length" in text or "do not refine" in text for text in result.warnings)

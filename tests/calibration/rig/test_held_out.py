@@ -42,7 +42,9 @@ def test_wrong_lenses_show_in_the_distances(rig, scene):
 def test_each_fold_measures_as_a_calibration_that_never_saw_its_shots(rig, scene):
     shots = [shot for shot in scene.shots_of(rig, 24, noise_px=0.3) if len(shot) > 1]
     found = held_out(shots, forget_poses(rig), scene.BOARD, folds=2)
-    fresh = calibrate_rig(shots[1::2], forget_poses(rig), scene.BOARD).rig
+    stretches = np.array_split(np.arange(len(shots)), 4)  # two a fold
+    rest = [shots[s] for s in np.concatenate(stretches[1::2])]
+    fresh = calibrate_rig(rest, forget_poses(rig), scene.BOARD).rig
     shot = shots[4]
     xy = np.full((4, 40, 2), np.nan)
     for i, camera in enumerate(rig):
@@ -53,6 +55,48 @@ def test_each_fold_measures_as_a_calibration_that_never_saw_its_shots(rig, scene
     lengths = 1000 * np.linalg.norm(X[pairs[:, 0]] - X[pairs[:, 1]], axis=1)
     errors = found.distance_error_mm[found.pair_shot == 4]
     np.testing.assert_allclose(np.sort(errors), np.sort(lengths[np.isfinite(lengths)] - 80), atol=0.02)
+
+
+def test_neighbours_in_time_are_held_out_together(rig, scene):
+    shots = scene.shots_of(rig, 32, near=2)
+    allowed = []
+
+    def cameras_of(usable):
+        allowed.append(usable)
+        return forget_poses(rig)
+
+    found = held_out(shots, forget_poses(rig), scene.BOARD, folds=4, cameras_of=cameras_of)
+    tested = ~np.array(allowed)
+    assert tested.shape == (4, len(shots))
+    assert tested.sum(axis=0).max() == 1
+    # Two stretches each, so that at most four shots have a neighbour that was used.
+    assert (np.diff(tested.astype(int), axis=1, prepend=0, append=0) == 1).sum(axis=1).tolist() == [2] * 4
+    assert tested[:, found.shot].all(axis=1).sum() == 0
+    assert tested[:, found.shot].any(axis=0).all()
+    assert not tested[:, 32:].any()  # close-ups for the lenses, in no stretch
+
+
+def test_lenses_are_those_that_do_not_know_the_boards(rig, scene):
+    shots = scene.shots_of(rig, 24, noise_px=0.1)
+    wrong = [c.replace(dist=np.array([0.15, 0.0, 0.0, 0.0, 0.0])) for c in forget_poses(rig)]
+    plain = held_out(shots, forget_poses(rig), scene.BOARD)
+    nested = held_out(shots, forget_poses(rig), scene.BOARD, cameras_of=lambda usable: wrong[::-1])
+    assert nested.median_percent > 2 * plain.median_percent
+    assert nested.median_percent == pytest.approx(held_out(shots, wrong, scene.BOARD).median_percent, rel=0.05)
+    assert (plain.lenses_held_out, nested.lenses_held_out) == (False, True)
+
+
+def test_a_fold_whose_lenses_are_refused_is_left_out(rig, scene):
+    def cameras_of(usable):
+        if not usable[0]:
+            raise InputError("too few views")
+        return forget_poses(rig)
+
+    shots = scene.shots_of(rig, 24)
+    found = held_out(shots, forget_poses(rig), scene.BOARD, cameras_of=cameras_of)
+    assert found.folds == 3
+    assert 0 not in found.shot
+    assert len(found.distance_mm) > 300
 
 
 def test_one_shot_cannot_be_held_out(rig, scene):

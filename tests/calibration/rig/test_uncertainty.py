@@ -3,7 +3,7 @@ import pytest
 
 from triskel import Rig
 from triskel.calibration.rig import calibrate_rig
-from triskel.calibration.rig.uncertainty import _centre_jacobian
+from triskel.calibration.rig.uncertainty import centre_jacobian
 from triskel.projection import project_rig
 from triskel.rigid import Rigid
 from triskel.triangulate import triangulate_points
@@ -30,7 +30,7 @@ def rms(values):
 
 def test_derivative_of_the_centre_agrees_with_differences():
     pose = Rigid.from_rotvec([0.3, -0.5, 0.8], [0.2, -0.1, 3.0])
-    J = _centre_jacobian(pose.R, pose.t)
+    J = centre_jacobian(pose.R, pose.t)
     for k, delta in enumerate(np.eye(6) * 1e-6):
         turn = Rigid.from_rotvec(delta[:3], np.zeros(3)).R
         moved = Rigid(pose.R @ turn, pose.t + delta[3:])
@@ -98,3 +98,29 @@ def test_more_shots_and_less_noise_mean_smaller_errors(rig, scene):
     )
     assert many < 0.7 * few
     assert sharp == pytest.approx(many / 4, rel=0.1)
+
+
+def test_errors_of_a_held_lens_pass_on_to_the_lenses_that_were_refined(rig, scene):
+    dist = np.r_[rig.cameras[0].dist, np.zeros(7)]  # longer lenses are held
+    mixed = Rig((rig.cameras[0].replace(dist=dist), *rig.cameras[1:3]))
+    shots = [
+        {name: view for name, view in shot.items() if name in mixed.names} for shot in scene.shots_of(mixed, 25, near=8)
+    ]
+    wrong_px = 1.0
+    K = mixed.cameras[0].K + np.diag([wrong_px, 0, 0])
+    changed = [mixed.cameras[0].replace(K=K), *mixed.cameras[1:]]
+    covariance = np.zeros((9, 9))
+    covariance[0, 0] = wrong_px**2
+    result, other = (
+        calibrate_rig(
+            shots, forget_poses(cameras), scene.BOARD, refine_intrinsics=True, lens_covariance={"cam01": covariance}
+        )
+        for cameras in (mixed, changed)
+    )
+    for i in (1, 2):
+        at = 18 * i + 6
+        # Without noise the whole error is what one wrong number brings about.
+        sigma = np.sqrt(np.diagonal(result.uncertainty.covariance)[at : at + 4])
+        moved = (other.rig.cameras[i].K - result.rig.cameras[i].K)[[0, 1, 0, 1], [0, 1, 2, 2]]
+        assert np.abs(moved).max() > 0.1
+        np.testing.assert_allclose(sigma, np.abs(moved), rtol=0.1, atol=0.01)

@@ -13,12 +13,13 @@ from triskel.pipeline.calibrating.boards import (
 )
 from triskel.pipeline.calibrating.footage import find_boards
 from triskel.pipeline.calibrating.lenses import lenses_from_boards, say_warnings
-from triskel.pipeline.calibrating.people import refine_session, write_people_calibration
+from triskel.pipeline.calibrating.people import Refined, refine_session, write_people_calibration
 from triskel.pipeline.calibrating.results import keep_footage, write_board_calibration, write_lenses
 from triskel.pipeline.calibrating.world_request import WorldRequest, change_world
 
 __all__ = [
     "BoardCalibration",
+    "Refined",
     "RigRequest",
     "WorldRequest",
     "change_world",

@@ -223,10 +223,37 @@ def open_footage(
 
     source = Path(source)
     if source.suffix == ".parquet":
-        return _of(load_footage(source), cameras)
+        return _of(_with_boards(load_footage(source), boards), cameras)
     if not boards:
         raise InputError(f"{source}: say which board it shows: --board BOARD.yaml, as 'triskel board make' writes it")
     return find_boards(source, boards, cameras=cameras, progress=progress)
+
+
+def _with_boards(footage: BoardFootage, boards: Sequence[Board]) -> BoardFootage:
+    """Return the footage with its boards as they are described now: their sizes may be put right, not their patterns.
+
+    Raises:
+        InputError: these are other boards than those that were looked for.
+    """
+    if not boards:
+        return footage
+    same = len(boards) == len(footage.boards) and all(
+        _same_pattern(old, new) for old, new in zip(footage.boards, boards, strict=True)
+    )
+    if not same:
+        raise InputError(
+            f"{footage.source}: holds {', '.join(one.describe() for one in footage.boards)}, not "
+            f"{', '.join(one.describe() for one in boards)}; leave --board out, or give the recording itself"
+        )
+    return replace(footage, boards=tuple(boards))
+
+
+def _same_pattern(old: Board, new: Board) -> bool:
+    """Say whether two boards have the same corners but for their size."""
+    if type(old) is not type(new) or old.corners.shape != new.corners.shape:
+        return False
+    a, b = (one.corners[:, :2] - one.corners[0, :2] for one in (old, new))
+    return bool(np.allclose(a / np.abs(a).max(), b / np.abs(b).max(), atol=0.05))
 
 
 def _of(footage: BoardFootage, cameras: Sequence[str] | None) -> BoardFootage:

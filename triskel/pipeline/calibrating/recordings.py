@@ -4,12 +4,21 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.capture import find_videos, pair_by_index, probe_video, probe_videos, read_frames
+from triskel.capture import (
+    VideoIndex,
+    find_videos,
+    index_video,
+    pair_by_index,
+    probe_video,
+    probe_videos,
+    read_frames_at,
+)
 from triskel.capture.video import SUFFIXES, VideoInfo
 from triskel.errors import InputError
 from triskel.images import read_image_bgr
@@ -46,27 +55,27 @@ class CameraRecording:
         """Say which image frame `number` is."""
         return str(self.pictures[number]) if self.video is None else f"{self.video}: frame {number}"
 
-    def images(self, stride: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Yield number and image (H, W, 3) RGB of every `stride`-th frame.
+    @cached_property
+    def index(self) -> VideoIndex:
+        """Return where the video's frames are; pictures have no such index."""
+        return index_video(self.video) if self.video is not None else VideoIndex.unknown()
+
+    def at(self, sets: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Return the rising indices into `frames` of those that belong to some frame sets."""
+        return np.flatnonzero(np.isin(self.sets, sets))
+
+    def images(self, which: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Yield number and image (H, W, 3) RGB of some frames; `which` are rising indices into `frames`.
 
         Raises:
             InputError: a file is damaged, or a video ends too early.
         """
-        wanted = self.frames[::stride].tolist()
+        wanted = self.frames[which]
         if self.video is None:
-            for number in wanted:
+            for number in wanted.tolist():
                 yield number, np.ascontiguousarray(read_image_bgr(self.pictures[number])[..., ::-1])
-            return
-        left = iter(wanted)
-        following = next(left, None)
-        for number, image in enumerate(read_frames(self.video)):
-            if following is None:
-                return
-            if number == following:
-                yield number, image
-                following = next(left, None)
-        if following is not None:
-            raise InputError(f"{self.video}: ends before frame {following}; it is damaged or was cut")
+        else:
+            yield from read_frames_at(self.video, wanted, index=self.index)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,9 +87,14 @@ class Recording:
     fps: float
 
     @property
-    def longest_video(self) -> int:
-        """Return the frames of the longest video; 0 where there are pictures only."""
-        return max((len(one.frames) for one in self.cameras if one.video is not None), default=0)
+    def n_sets(self) -> int:
+        """Return the number of frame sets up to the last one."""
+        return 1 + max((int(one.sets[-1]) for one in self.cameras if len(one.sets)), default=-1)
+
+    @property
+    def is_of_pictures(self) -> bool:
+        """Return whether there is no video."""
+        return all(one.video is None for one in self.cameras)
 
 
 def open_recording(path: Path, cameras: Sequence[str] | None = None) -> Recording:

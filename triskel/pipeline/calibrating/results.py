@@ -1,11 +1,12 @@
 """What a calibration leaves on disk: rig or lenses, the boards that were found, the report."""
 
-import shutil
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triskel.calibration.footage import BoardFootage
 from triskel.camera import Rig
+from triskel.files import atomic_path
 from triskel.pipeline.calibrating.boards import BoardCalibration
 from triskel.rig_file import save_rig
 
@@ -76,7 +77,23 @@ def keep_footage(folder: str | Path, footage: BoardFootage) -> Path:
     return path
 
 
-def keep_before(path: Path) -> None:
-    """Keep the file that stands at a path as `<name>_before`, so that a worse calibration costs nobody a better one."""
-    if path.is_file():
-        shutil.copy2(path, path.with_name(f"{path.stem}_before{path.suffix}"))
+def keep_before(path: Path) -> Path | None:
+    """Keep the file that stands at a path as `<name>_before`, so that a worse calibration costs nobody a better one.
+
+    Earlier copies stay too: the next is `<name>_before_2`. A file that was kept already is not kept twice.
+
+    Returns:
+        The copy; None where nothing stands at the path.
+    """
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    for number in itertools.count(1):
+        copy = path.with_name(f"{path.stem}_before{f'_{number}' if number > 1 else ''}{path.suffix}")
+        if not copy.exists():
+            with atomic_path(copy) as temporary:
+                temporary.write_bytes(content)
+            return copy
+        if copy.is_file() and copy.read_bytes() == content:
+            return copy
+    raise AssertionError("numbers do not end")

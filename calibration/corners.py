@@ -1,4 +1,6 @@
-"""Which views and corners can be trusted; imports nothing of its room, so that the rig's code can use it too."""
+"""What lenses and rigs are told by corners: what is left over between them and the cameras, and which to trust."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,26 @@ OUTLIER_SIGMAS = 6.0
 MIN_OUTLIER_PX = 1.0
 BAD_VIEW_FACTOR = 5.0
 """A view whose median error is this many times that of the others is left out whole: moved, or numbered wrongly."""
+
+
+class CornerErrors(NamedTuple):
+    """Every corner observed, one row each, in one long table.
+
+    Attributes:
+        camera: (n,) index of the camera in the rig.
+        shot: (n,) index of the shot among those given.
+        corner: (n,) id on the board.
+        xy: (n, 2) observed, raw px.
+        residual_px: (n, 2) observed minus projected, px; NaN where the corner would lie behind the camera.
+        kept: (n,) False for corners left out as misdetected.
+    """
+
+    camera: NDArray[np.int64]
+    shot: NDArray[np.int64]
+    corner: NDArray[np.int64]
+    xy: NDArray[np.float64]
+    residual_px: NDArray[np.float64]
+    kept: NDArray[np.bool_]
 
 
 def is_usable(view: BoardView, corners: NDArray[np.float64], *, min_corners: int = MIN_CORNERS) -> bool:
