@@ -104,7 +104,8 @@ def _by_jumping(path: Path, wanted: list[int], index: VideoIndex) -> Iterator[tu
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             stream.thread_type = "SLICE"  # frames side by side would be decoded beyond the wanted one, for nothing
-            here, decoded = -1, iter(())
+            here = -1
+            decoded: Iterator[av.VideoFrame] = iter(())
             for number, key in zip(wanted, keys, strict=True):
                 if key > here:
                     container.seek(int(index.pts[key]), stream=stream)

@@ -84,15 +84,43 @@ def edges(board: Board) -> NDArray[np.int64]:
 
 
 def check_names(boards: Sequence[Board]) -> None:
-    """Refuse boards that cannot be told apart by name.
+    """Refuse boards that cannot be told apart, by name or by what is on them.
 
     Raises:
-        ConfigError: two have one name.
+        ConfigError: two have one name, markers in common, or are chessboards with the same corners.
     """
     names = [board.name for board in boards]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(f"two boards are called {twice[0]!r}; give each its own name")
+    for i, second in enumerate(boards):
+        for first in boards[:i]:
+            if alike := _in_common(first, second):
+                raise ConfigError(f"boards {first.name!r} and {second.name!r} {alike}")
+
+
+def _in_common(first: Board, second: Board) -> str:
+    """Say why one board would be taken for another one; nothing if it would not."""
+    if getattr(first, "inverted", False) != getattr(second, "inverted", False):
+        return ""
+    counts = [sorted(getattr(board, "corners_xy", ())) for board in (first, second)]
+    if counts[0] and counts[0] == counts[1]:
+        return f"are chessboards of {counts[0][0]} x {counts[0][1]} corners both; use boards with markers"
+    kinds = [_marker_kind(getattr(board, "dictionary", "")) for board in (first, second)]
+    if not kinds[0] or kinds[0] != kinds[1]:
+        return ""
+    begins = [int(getattr(board, "first_marker", 0)) for board in (first, second)]
+    ends = [begin + int(getattr(board, "n_markers", 0)) for begin, board in zip(begins, (first, second), strict=True)]
+    low, high = max(begins), min(ends) - 1
+    if low > high:
+        return ""
+    return f"both have markers {low} to {high}; set first_marker to {ends[0]} in the second, and print it anew"
+
+
+def _marker_kind(dictionary: str) -> str:
+    """Return what dictionaries share that begin with the same markers: DICT_4X4 of DICT_4X4_50."""
+    kind, _, size = dictionary.rpartition("_")
+    return kind if size.isdigit() else dictionary
 
 
 def check_counts(key: str, counts: tuple[int, int], least: int) -> None:

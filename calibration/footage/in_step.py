@@ -115,9 +115,20 @@ def solver(
     fixed = tuple(cameras)
 
     def solve(shots: Shots) -> RigCalibration:
-        return calibrate_rig(
-            shots.shots, fixed, shots.boards, refine_intrinsics=refine_intrinsics, lens_covariance=lens_covariance
-        )
+        try:
+            # Views of different moments fit nothing; how certain the nonsense is cannot be said, nor does it matter.
+            with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+                return calibrate_rig(
+                    shots.shots,
+                    fixed,
+                    shots.boards,
+                    refine_intrinsics=refine_intrinsics,
+                    lens_covariance=lens_covariance,
+                )
+        except np.linalg.LinAlgError as error:
+            raise InputError(
+                "the cameras' views of the board do not fit together: check that the videos are in step"
+            ) from error
 
     return solve
 
@@ -155,9 +166,7 @@ def correct_pictures(
         return InStep(result, used, delays, delay_px, left_out, footage, CameraLags.unknown(left.cameras), left)
 
     def estimate(result: RigCalibration) -> ViewDelays:
-        return view_delays(
-            footage, shots, result.rig, result.world_from_board, lag_sets=lag_sets, motions=motions
-        )
+        return view_delays(footage, shots, result.rig, result.world_from_board, lag_sets=lag_sets, motions=motions)
 
     delays = estimate(first)
     delay_px = delay_spread_px(_beyond(delays, lag_sets), motions)

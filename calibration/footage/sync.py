@@ -56,8 +56,7 @@ def lags_from_motion(footage: BoardFootage, *, longest_sets: int | None = None) 
     """
     every = stride(footage)
     length = footage.n_sets // every + 1
-    if longest_sets is None:
-        longest_sets = round(LONGEST_S * footage.fps) if footage.fps > 0 else LONGEST_SETS
+    longest_sets = longest_lag(footage) if longest_sets is None else longest_sets
     longest = max(1, min(length // 3, -(-longest_sets // every)))
     names = footage.names
     signals = [_signal(footage, name, every, length) for name in names]
@@ -96,6 +95,11 @@ def shifted(footage: BoardFootage, by_sets: Mapping[str, int]) -> BoardFootage:
         kept = one[sets >= 0]  # what came before the others began belongs to no set
         cameras.append(replace(kept, sets=sets[sets >= 0]) if len(kept) else kept)
     return replace(footage, cameras=tuple(cameras))
+
+
+def longest_lag(footage: BoardFootage) -> int:
+    """Return the longest lag, frame sets, that is looked for where nobody says another one."""
+    return round(LONGEST_S * footage.fps) if footage.fps > 0 else LONGEST_SETS
 
 
 def stride(footage: BoardFootage) -> int:
@@ -153,7 +157,7 @@ def _peak(score: NDArray[np.float64]) -> tuple[float, float] | None:
 
 def _width(score: NDArray[np.float64], best: int) -> int:
     """Return how far from the peak the score has fallen to half on both sides: within, lags are the same answer."""
-    above = score > 0.5 * score[best]
+    above: NDArray[np.bool_] = np.asarray(score > 0.5 * score[best])
     left = best - int(np.argmax(~above[best::-1])) if (~above[: best + 1]).any() else 0
     right = best + int(np.argmax(~above[best:])) if (~above[best:]).any() else len(score) - 1
     return max(2, best - left, right - best)
@@ -192,7 +196,7 @@ class _Transforms(NamedTuple):
 
 def _transforms(signal: NDArray[np.float64], longest: int) -> _Transforms:
     """Return what sums over the steps that two cameras share are made from, at all lags at once."""
-    known = np.isfinite(signal).all(axis=1)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(signal).all(axis=1), dtype=np.bool_)
     values = np.where(known[:, None], signal, 0.0)
     # In like units and about its mean, or small differences of large sums would be left of it.
     values = np.where(known[:, None], values - values.sum(axis=0) / max(int(known.sum()), 1), 0.0)

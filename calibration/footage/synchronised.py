@@ -20,9 +20,9 @@ from triskel.calibration.footage.delays import (
     lags_from_residuals,
     shot_motions,
 )
-from triskel.calibration.footage.in_step import InStep, Solve, correct_pictures, solver
+from triskel.calibration.footage.in_step import WORTHLESS_SETS, InStep, Solve, correct_pictures, solver
 from triskel.calibration.footage.selection import choose_shots
-from triskel.calibration.footage.sync import lags_from_motion, shifted, stride
+from triskel.calibration.footage.sync import lags_from_motion, longest_lag, shifted, stride
 from triskel.calibration.footage.types import BoardFootage, Shots
 from triskel.calibration.rig import RigCalibration
 from triskel.camera import Camera
@@ -36,11 +36,14 @@ MATTERS_SETS = 0.05
 SETTLED_SETS = 0.01
 FURTHEST = 6.0
 """A step is at most this many times what the residuals say."""
-NEARLY_WHOLE, AS_GOOD = 0.15, 1.01
+NEARLY_WHOLE, AS_GOOD = 0.15, 1.05
 CLEARLY = 0.8
 """A shift is believed if the corners then fit better than this, against without it."""
 FEWEST_VIEWS = 0.5
 """... with at least this share of views: a few that fit by chance are no proof."""
+SEARCH_STEPS = 6
+BAD_PX, BAD = 1.0, 3.0
+"""Mean error, px and times that of the median camera, at which a camera may be late by too much to be recognised."""
 _CLIP_PX = 20.0
 
 
@@ -55,6 +58,7 @@ class _Attempt(NamedTuple):
     calibration: RigCalibration
     left: CameraLags
     cost_px: float
+    camera_px: NDArray[np.float64]
 
 
 def calibrate_synchronised(
@@ -88,13 +92,17 @@ def calibrate_synchronised(
         solver(fixed, refine_intrinsics=False, lens_covariance=None),
     )
     solve = solver(fixed, refine_intrinsics=refine_intrinsics, lens_covariance=lens_covariance)
-    settled = search.settled(search.start())
+    settled = search.searched(search.settled(search.start()))
     lags = search.told(settled)
     if not correct:
         own = search.choose(footage)
         plain = solve(own)
         return InStep(plain, own, ViewDelays([{} for _ in own.shots]), 0.0, 0, footage, lags, lags)
     used = _within(settled.shots, settled.within, settled.motions)
+    if settled.left.late(least_sets=WORTHLESS_SETS):
+        # What is left is no matter of single pictures: to take it out of them would only hide it.
+        constant = constant_delays(used, settled.within, settled.motions)
+        return InStep(solve(used), used, constant, 0.0, 0, settled.footage, lags, settled.left)
     found = correct_pictures(
         settled.footage, settled.shots, settled.motions, solve, first=solve(used), lag_sets=settled.within
     )
@@ -125,12 +133,18 @@ class _Search:
         within = {}
         if np.abs(rest).max(initial=0.0) >= MATTERS_SETS:
             within = dict(zip(self.names, rest.tolist(), strict=True))
+        else:
+            lags = lags - rest
         used = _within(shots, within, motions)
         calibration = self.solve(used)
         left = lags_from_residuals(moved, used, calibration.rig, calibration.world_from_board, motions=motions)
         size = np.hypot(*calibration.errors.residual_px.T)
-        cost = float(np.minimum(np.nan_to_num(size, nan=_CLIP_PX), _CLIP_PX).mean())
-        return _Attempt(lags, moved, shots, motions, within, calibration, left, cost)
+        size = np.minimum(np.nan_to_num(size, nan=_CLIP_PX), _CLIP_PX)
+        total, count = (
+            np.bincount(calibration.errors.camera, w, minlength=len(self.names)) for w in (size, np.ones_like(size))
+        )
+        of_camera = np.asarray(total / np.maximum(count, 1), dtype=np.float64)
+        return _Attempt(lags, moved, shots, motions, within, calibration, left, float(size.mean()), of_camera)
 
     def start(self) -> _Attempt:
         """Return the best calibration without search: in step as recorded, or as motion says if that fits better."""
@@ -160,6 +174,8 @@ class _Search:
             steps.append((now.lags, _clear(now.left, self.names)))
             if np.abs(steps[-1][1]).max(initial=0.0) < SETTLED_SETS:
                 break
+            if len(steps) > 1 and np.array_equal(steps[-1][0], steps[-2][0]):
+                break  # what is missing is too little to be corrected
             try:
                 now = self.attempt(_relative(_ahead(steps)))
             except InputError:
@@ -167,6 +183,28 @@ class _Search:
             if now.cost_px < best.cost_px:
                 best = now
         return self._whole(best)
+
+    def searched(self, settled: _Attempt) -> _Attempt:
+        """Return what comes out where cameras that are still out of step are moved a long way first, if it is better.
+
+        Residuals lead to a lag of up to half a second; motion may tell of a longer one, but often does not.
+        """
+        late = settled.left.late(least_sets=WORTHLESS_SETS)
+        off = settled.camera_px
+        suspects = [
+            c for c, name in enumerate(self.names) if name in late or off[c] > max(BAD_PX, BAD * np.median(off))
+        ]
+        longest = longest_lag(self.footage)
+        for c in sorted(suspects, key=lambda one: -float(off[one])):
+            best = settled
+            for far in np.linspace(-longest, longest, 2 * SEARCH_STEPS + 1):
+                lags = settled.lags.copy()
+                lags[c] = self.every * np.rint(far / self.every)
+                best = self._better(best, lags, clearly=1.0)
+            if best is not settled:
+                best = self.settled(best)
+                settled = best if best.cost_px < CLEARLY * settled.cost_px else settled
+        return settled
 
     def _whole(self, best: _Attempt) -> _Attempt:
         """Return the calibration with whole frames only, if it is as good: cameras that are triggered together."""
@@ -177,7 +215,8 @@ class _Search:
             other = self.attempt(whole)
         except InputError:
             return best
-        return other if other.cost_px <= AS_GOOD * best.cost_px else best
+        nothing_left = np.abs(_clear(other.left, self.names)).max() < MATTERS_SETS
+        return other if nothing_left and other.cost_px <= AS_GOOD * best.cost_px else best
 
     def told(self, settled: _Attempt) -> CameraLags:
         """Return the lags in the footage as given, with the standard errors of what is left of them."""
@@ -185,7 +224,7 @@ class _Search:
         known = np.isfinite(sigma) | (settled.lags != 0)
         return CameraLags(self.names, np.where(known, settled.lags, np.nan), sigma)
 
-    def _better(self, best: _Attempt, lags: NDArray[np.float64]) -> _Attempt:
+    def _better(self, best: _Attempt, lags: NDArray[np.float64], *, clearly: float = CLEARLY) -> _Attempt:
         """Return an attempt with other lags if it fits clearly better, from about as many views."""
         try:
             other = self.attempt(lags)
@@ -193,7 +232,7 @@ class _Search:
             return best
         before, after = best.calibration.camera_views, other.calibration.camera_views
         enough = all(after[name] >= FEWEST_VIEWS * before[name] for name in self.names)
-        return other if enough and other.cost_px < CLEARLY * best.cost_px else best
+        return other if enough and other.cost_px < clearly * best.cost_px else best
 
 
 def _within(shots: Shots, within: Mapping[str, float], motions: Motions) -> Shots:

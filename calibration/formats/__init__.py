@@ -6,7 +6,7 @@ write_rig(rig, "rig.toml", format="toml")
 
 from pathlib import Path
 
-from triskel.calibration.formats.base import RigFormat
+from triskel.calibration.formats.base import RigFormat, check_plausible
 from triskel.calibration.formats.caliscope import Caliscope
 from triskel.calibration.formats.colmap import Colmap
 from triskel.calibration.formats.easymocap import EasyMocap
@@ -68,6 +68,7 @@ def load_rig(path: str | Path, *, format: str | None = None, unit: str = "m") ->
         )
     try:
         rig = in_metres(claimed[0].read(path), unit)
+        check_plausible(rig)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except ConfigError as error:

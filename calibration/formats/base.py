@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,14 @@ from triskel.rigid import Rigid
 
 MAX_BYTES = 16 * 1024 * 1024
 """Calibrations are kilobytes; a larger file is something else, and is not read into memory."""
+
+FARTHEST_M = 1e6
+"""Nothing stands farther away in metres, even if the file is in millimetres; more is a broken number."""
+LARGEST_SHARE = 1e3
+"""Focal lengths and principal points are no more image sides than this: a field of view of 0.06 degrees."""
+LARGEST_COEFFICIENT = 1e6
+LARGEST_NUMBER = 1e15
+"""Beyond this no number of a calibration means anything, and its square may be infinite."""
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".exr"})
 """What is cut off the name of a picture to get a camera's; anything else after a dot belongs to the name."""
@@ -86,8 +94,10 @@ def numbers(value: object, *, where: str, shape: tuple[int, ...] | None = None) 
         shape: what the array must have; None takes a flat list of any length.
 
     Raises:
-        ConfigError: not numbers, not finite, or not of that shape.
+        ConfigError: not numbers, not finite, absurdly large, or not of that shape.
     """
+    if has_bool(value):
+        raise ConfigError(f"{where}: expected numbers, got true or false among {str(value)[:60]!r}")
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -98,7 +108,39 @@ def numbers(value: object, *, where: str, shape: tuple[int, ...] | None = None) 
         raise ConfigError(f"{where}: expected numbers of shape {shape}, got {array.shape}")
     if not np.isfinite(array).all():
         raise ConfigError(f"{where}: expected finite numbers, got NaN or infinity")
+    if (np.abs(array) > LARGEST_NUMBER).any():
+        raise ConfigError(f"{where}: holds {float(np.abs(array).max()):.3g}, which is no number of a calibration")
     return array
+
+
+def has_bool(value: object) -> bool:
+    """Say whether there is a true or false among numbers, which Python takes for 1 and 0."""
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(has_bool(one) for one in value))
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Say whether a parsed value is one number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_plausible(rig: Rig) -> None:
+    """Refuse numbers that no camera has: they would go through everything that follows.
+
+    Raises:
+        ConfigError: a camera farther away, or with a lens longer, than any; the message names it.
+    """
+    for camera in rig:
+        far_m, longest = float(np.abs(camera.cam_from_world.t).max()), max(camera.size_wh)
+        largest, dist = float(np.abs(camera.K).max()), float(np.abs(camera.dist).max(initial=0.0))
+        wrong = ""
+        if far_m > FARTHEST_M:
+            wrong = f"stands {far_m:.3g} m from the origin"
+        elif largest > LARGEST_SHARE * longest:
+            wrong = f"has a focal length or principal point of {largest:.3g} px, for an image of {longest} px"
+        elif dist > LARGEST_COEFFICIENT:
+            wrong = f"has a lens coefficient of {dist:.3g}"
+        if wrong:
+            raise ConfigError(f"camera {camera.name!r} {wrong}: a number in the file is wrong, or in another unit")
 
 
 def pose(R_or_rotvec: ArrayLike, t: ArrayLike, *, where: str) -> Rigid:

@@ -11,6 +11,7 @@ import numpy as np
 
 from triskel.calibration.formats.base import (
     build_camera,
+    is_number,
     numbers,
     peek_text,
     pose,
@@ -73,7 +74,7 @@ def _camera(name: str, intri: dict[str, object], extri: dict[str, object], *, pa
     t = numbers(matrix_of(extri, f"T_{name}", where=str(outside)).reshape(-1), where=f"{outside}: T_{name}", shape=(3,))
     rotation = numbers(rotation if matrix else rotation.reshape(-1), where=where, shape=(3, 3) if matrix else (3,))
     w, h = intri.get(f"W_{name}"), intri.get(f"H_{name}")
-    if isinstance(w, int | float) and isinstance(h, int | float) and w > 0 and h > 0:
+    if is_number(w) and is_number(h) and w > 0 and h > 0:
         size = (int(w), int(h))
     else:
         size = size_from_principal_point(K, where=where)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from triskel.calibration.formats.base import one_line, peek_text
@@ -30,7 +31,8 @@ class Native:
     def read(self, path: Path) -> Rig:
         """Read the rig."""
         try:
-            return load_native_rig(path)
+            with np.errstate(over="ignore", invalid="ignore"):  # numbers too large to square are refused by name
+                return load_native_rig(path)
         except ConfigError:
             raise
         except ValueError as error:  # a pose that is not finite

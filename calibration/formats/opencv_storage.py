@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from triskel.calibration.formats.base import numbers, one_line, read_text
+from triskel.calibration.formats.base import has_bool, numbers, one_line, read_text
 from triskel.calibration.formats.xml_tree import parse_xml
 from triskel.errors import ConfigError
 
@@ -88,7 +88,8 @@ def matrix_of(data: Mapping[str, object], key: str, *, where: str) -> NDArray[np
     values = node["data"].split() if isinstance(node["data"], str) else node["data"]
     flat = numbers(values, where=f"{where}: {key}")
     rows, cols = node["rows"], node["cols"]
-    if not isinstance(rows, int) or not isinstance(cols, int) or rows * cols != len(flat) or rows < 0:
+    whole = isinstance(rows, int) and isinstance(cols, int) and not has_bool([rows, cols])
+    if not whole or rows * cols != len(flat) or rows < 0:
         raise ConfigError(f"{where}: {key} is {rows} x {cols} but holds {len(flat)} numbers")
     return flat.reshape(rows, cols)
 

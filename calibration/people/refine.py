@@ -140,8 +140,10 @@ def _camera_lines(
 def _doubts(held_out: ErrorChange | None, rows: list[CameraMove], *, changed: bool) -> list[str]:
     """Return what speaks against the new rig."""
     found = []
+    perhaps = ", ".join(row.camera for row in rows if row.verdict == "perhaps")
+    if perhaps and not changed:
+        found.append(f"perhaps {perhaps} moved, but these people tell too little of it: the rig stays as it was")
     if changed and not any(row.verdict in ("moved", "bumped") for row in rows):
-        perhaps = ", ".join(row.camera for row in rows if row.verdict == "perhaps")
         found.append(
             "the rig as a whole fits people better now, but no camera can be named that moved for certain"
             f"{f' (perhaps {perhaps})' if perhaps else ''}: these people tell too little of each"

@@ -138,7 +138,7 @@ def _lens_warnings(numbers: CalibrationNumbers) -> list[Advice]:
     names = tuple(c.name for c in weak)
     which, whom = ("lens", "it") if len(weak) == 1 else ("lenses", "each of them")
     text = (
-        f"The {which} of {joined(names)} {'is' if len(weak) == 1 else 'are'} weakly determined (see the checks): show "
+        f"The {which} of {joined(names)} {'is' if len(weak) == 1 else 'are'} weakly determined (see below): show "
         f"the board to {whom} closer, in all parts of the image and into its corners, tilted by 30 to 45 degrees"
     )
     return [Advice("lens", names, text)]

@@ -56,10 +56,13 @@ def people_sentence(people: "PeopleCalibration") -> str:
             f"{len(people.moves)} cameras were placed by people; the median reprojection error of these is "
             f"{change.after.median_px:.1f} px{where}."
         )
-    if not change.median_change and all(row.verdict in ("stayed", "not seen") for row in people.moves):
+    perhaps = ", ".join(row.camera for row in people.moves if row.verdict == "perhaps")
+    named = any(row.verdict in ("moved", "bumped") for row in people.moves)
+    if not change.median_change and not named:
+        if perhaps:
+            return f"The rig was left as it was: perhaps {perhaps} moved, but these people tell too little of it."
         return "No camera moved by more than chance since the rig was calibrated."
     px = f"from {change.before.median_px:.1f} to {change.after.median_px:.1f} px ({100 * change.median_change:+.0f} %)"
-    named = any(row.verdict in ("moved", "bumped") for row in people.moves)
     doubt = "" if named else " Which camera moved cannot be said for certain."
     return f"The median reprojection error of people went {px}{where}.{doubt}"
 

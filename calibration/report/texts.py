@@ -25,8 +25,8 @@ def report_json(numbers: CalibrationNumbers, verdict: Verdict, advice: list[Advi
     `cameras` (see below), `links` (`cameras`, `shots`, `carries`, `weak`), `held_out` (absolute errors in mm and % of
     the distance; `mean_mm` is signed; `board_percent` of the mean over each board; `lenses_held_out`: nor did the
     lenses know the boards), `volume` (`typical_mm`: standard error per axis of a point where the boards were, due to
-    the calibration; `detector_mm` that due to `detector_px` alone; `slices` over heights, those that two cameras see) and `people` (`errors` before and after, `moves`,
-    `bumped`, `drift`, `events`).
+    the calibration; `detector_mm` that due to `detector_px` alone; `slices` over heights, those that two
+    cameras see) and `people` (`errors` before and after, `moves`, `bumped`, `drift`, `events`).
 
     A camera has `name`, `size_wh`, `views`, `corners`, `left_out`, `found_in` (images, of so many looked at), `rms_px`,
     `median_px`, `p95_px`, `bias_px` (mean of observed minus projected), `systematic_px`, `seen_share` and `coverage`

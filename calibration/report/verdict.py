@@ -1,6 +1,7 @@
 """What a calibration is good for, in a few sentences."""
 
 import math
+import re
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -23,6 +24,13 @@ joints are found."""
 GOOD_PX, USABLE_PX = 0.7, 2.0
 """RMS reprojection error of board corners."""
 
+CARE_PERCENT, POOR_PERCENT = 1.0, 3.0
+"""Standard error of a camera's place, % of its distance from the boards, or of its focal length, above which a
+calibration is to be used with care, and not at all: lengths away from the boards err by as much."""
+
+_SIZE = re.compile(r" of (\d+(?:\.\d+)? mm)")
+"""The size of squares, or of the markers of a grid, in a board's own line."""
+
 
 class Verdict(NamedTuple):
     """A grade, what it means in a line, and the sentences that give the reasons."""
@@ -38,9 +46,23 @@ HEADLINES: dict[Grade, str] = {
     "poor": "Poor: do not measure with it before you have seen to what is said below.",
 }
 
+WITH_CARE = "Usable with care: the cameras are known less well than points near the boards; see below."
+
+
+class Weakness(NamedTuple):
+    """What is known least well: a camera's place, or its focal length.
+
+    Attributes:
+        percent: standard error, % of the camera's distance from the boards or of its focal length.
+        what: the words for it.
+    """
+
+    percent: float
+    what: str
+
 
 def judge(numbers: CalibrationNumbers, advice: list[Advice]) -> Verdict:
-    """Return the verdict. It is as bad as the worst of: the checks, distances, volume and fit."""
+    """Return the verdict. It is as bad as the worst of: the checks, distances, volume, cameras and fit."""
     serious = [one for one in advice if one.code not in MINOR]
     grades: list[Grade] = ["usable" if serious or numbers.warnings else "good"]
     sentences: list[str] = []
@@ -52,17 +74,69 @@ def judge(numbers: CalibrationNumbers, advice: list[Advice]) -> Verdict:
         grades.append("usable")
     if numbers.people:
         sentences.append(people_sentence(numbers.people))
-    others = [_held_out(numbers), _fit(numbers), _lenses(numbers)]
-    fits = all(grade != "poor" for grade, _ in others)
-    for grade, sentence in (_volume(numbers, fits=fits), *others):
+    weakness = weakest(numbers)
+    others = [_cameras(weakness), _held_out(numbers), _fit(numbers), _lenses(numbers)]
+    fits = all(grade != "poor" for grade, _ in others[1:])
+    for grade, sentence in (_volume(numbers, fits=fits, weak=bool(weakness)), *others):
         grades.append(grade)
         sentences += [sentence] if sentence else []
+    sentences += _scale(numbers)
     grade = max(grades, key=("good", "usable", "poor").index)
+    if weakness and grade == "usable":
+        return Verdict(grade, WITH_CARE, tuple(sentences))
     better = " It can be better still: see what to do." if grade == "good" and advice else ""
     return Verdict(grade, HEADLINES[grade] + better, tuple(sentences))
 
 
-def _volume(numbers: CalibrationNumbers, *, fits: bool) -> tuple[Grade, str]:
+def weakest(numbers: CalibrationNumbers) -> Weakness | None:
+    """Return the camera's place or focal length that is known least well; None where all are known to 1 %.
+
+    Points among the boards come out right with cameras that do not: those stand too far away by as much as their
+    lenses are too long, and only elsewhere does it show.
+    """
+    found = []
+    for c in numbers.cameras:
+        if numbers.plan is not None and numbers.n_shots:
+            away_mm = 1000 * float(np.linalg.norm(c.centre_m - numbers.plan.middle))
+            sigma_mm = float(np.linalg.norm(c.centre_sigma_mm))
+            what = f"where {c.name} stands is known to {mm(sigma_mm)}, {{:.1f}} % of its distance from the boards"
+            found.append(Weakness(100 * sigma_mm / max(away_mm, 1e-9), what))
+        if numbers.has_rig and c.lens:
+            percent = 100 * float(np.fmax(*c.lens.sigma_px[:2])) / c.lens.focal_px[0]
+            found.append(Weakness(percent, f"the focal length of {c.name} is known to {{:.1f}} %"))
+    found = [one for one in found if one.percent > CARE_PERCENT]  # NaN is not
+    if not found:
+        return None
+    worst = max(found, key=lambda one: one.percent)
+    return Weakness(worst.percent, worst.what.format(worst.percent))
+
+
+def _cameras(weakness: Weakness | None) -> tuple[Grade, str]:
+    """Say what is known least well, and what that means."""
+    if weakness is None:
+        return "good", ""
+    grade: Grade = "usable" if weakness.percent <= POOR_PERCENT else "poor"
+    return grade, (
+        f"{weakness.what[0].upper()}{weakness.what[1:]} (one standard error): the absolute size and place of things "
+        "far from where the boards were are as uncertain, however well points among the boards come out."
+    )
+
+
+def _scale(numbers: CalibrationNumbers) -> list[str]:
+    """Say what all lengths rest on; nothing that was measured here can tell whether it is right."""
+    if not (numbers.has_rig and numbers.boards and numbers.n_shots):
+        return []
+    sizes = [_SIZE.search(board) for board in numbers.boards]
+    named = list(dict.fromkeys(size[1] for size in sizes if size))
+    given = f" ({joined(named)})" if named else ""
+    what = "squares or markers" if any("grid of" in board for board in numbers.boards) else "squares"
+    return [
+        f"All lengths are as good as the size given for the board's {what}{given}: 1 % wrong there is 1 % wrong "
+        "everywhere. Measure it over many of them."
+    ]
+
+
+def _volume(numbers: CalibrationNumbers, *, fits: bool, weak: bool) -> tuple[Grade, str]:
     """Compare what the calibration is worth where the boards were with what the detector is.
 
     The calibration's own uncertainty knows of noise only; where corners do not fit, nobody should believe it.
@@ -77,6 +151,8 @@ def _volume(numbers: CalibrationNumbers, *, fits: bool) -> tuple[Grade, str]:
         "usable": "the calibration adds to the error of your results",
         "poor": "the calibration is what limits you",
     }[grade]
+    if weak:
+        limits = "that holds there, and not for the cameras (see below)"
     if not fits:
         limits = "but the board does not fit well enough for noise to be all that is wrong"
     return grade, (

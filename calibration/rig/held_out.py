@@ -84,8 +84,8 @@ def held_out(
     be no news. Every fold starts from the solution of all shots and forgets the held-out ones by iterating to
     convergence. Corners of a held-out shot are triangulated from all cameras that see them, at least two; those that
     the calibration of all shots took for misdetected are left out. Neighbouring corners err alike, so distances
-    between them say more about detection and scale than about the far side of the volume; see `RigUncertainty` for that.
-    What was put right in the shots beforehand, such as the delay of each picture, is not held out.
+    between them say more about detection and scale than about the far side of the volume; see `RigUncertainty` for
+    that. What was put right in the shots beforehand, such as the delay of each picture, is not held out.
 
     Args:
         shots: as for `calibrate_rig`; where they have an order in time, in this order.

@@ -1,12 +1,14 @@
 """The world from points: three of the floor, or any number whose places are known."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triskel.calibration.fits import fit_points_robustly, spread_of
+from triskel.calibration.fits import PointFit, fit_points_robustly, spread_of
 from triskel.calibration.world.placed import Placed, axes_of, moved_rig
+from triskel.calibration.world.scale import doubts
 from triskel.calibration.world.scene_file import FloorPoints, ScenePoint, pixels_of
 from triskel.camera import Rig
 from triskel.errors import InputError
@@ -20,6 +22,12 @@ SCALE_DIFFERS = 0.005
 """Share by which the known places may ask for another scale before a word about it."""
 MIRROR_RATIO = 5.0
 """Points that fit this many times better in a mirror are given in left-handed axes."""
+MISFIT = 0.05
+"""Share of the points' spread by which they may miss their places, RMS, before they are taken for other points."""
+EXCHANGED_RATIO = 4.0
+"""Points that fit this many times better once two of them have changed places were given each other's name."""
+MOST_EXCHANGED = 40
+"""Of more points than this, pairs are not tried: a thousand fits take no time, a hundred thousand do."""
 
 
 def place_by_three(rig: Rig, points: FloorPoints) -> Placed:
@@ -63,7 +71,7 @@ def place_by_points(rig: Rig, points: Sequence[ScenePoint], *, fixed_scale: bool
 
     Raises:
         ConfigError: a camera that the rig does not have.
-        InputError: too few points, all on one line, or given in left-handed axes.
+        InputError: too few points, all on one line, given in left-handed axes, or not where they are said to be.
     """
     X, _ = _triangulated(rig, [point.px for point in points], [point.name for point in points], refuse=False)
     target = np.array([point.world_m for point in points], dtype=np.float64).reshape(-1, 3)
@@ -83,6 +91,7 @@ def place_by_points(rig: Rig, points: Sequence[ScenePoint], *, fixed_scale: bool
         for point, ok in zip(points, good, strict=True)
         if not ok
     ]
+    _refuse_misfit(X[good], target[good], free, [point.name for point, ok in zip(points, good, strict=True) if ok])
     distance, kept = np.full(len(points), np.nan), np.ones(len(points), dtype=bool)
     distance[good], kept[good] = 1000 * fit.distance_m, fit.kept
     messages += [
@@ -92,14 +101,44 @@ def place_by_points(rig: Rig, points: Sequence[ScenePoint], *, fixed_scale: bool
     if abs(free.scale - 1) > SCALE_DIFFERS:
         what = "it is kept" if fixed_scale else f"lengths were multiplied by {free.scale:.4f}"
         messages.append(f"the calibration's scale is off by {1 / free.scale - 1:+.1%}; {what}")
+    placed = moved_rig(rig, fit.target_from_source, scale=fit.scale)
+    messages += doubts(placed, free.scale)
     return Placed(
-        moved_rig(rig, fit.target_from_source, scale=fit.scale),
+        placed,
         fit.target_from_source,
         fit.scale,
         1000 * fit.rms_m,
         tuple(messages),
         tuple((point.name, float(d)) for point, d in zip(points, distance, strict=True)),
     )
+
+
+def _refuse_misfit(X: NDArray[np.float64], target: NDArray[np.float64], fit: PointFit, names: list[str]) -> None:
+    """Refuse places that the points do not have, whatever the scale; name those that were exchanged, or the worst.
+
+    Raises:
+        InputError: the points miss their places by more than a share of their spread.
+    """
+    spread_m = float(np.linalg.norm(spread_of(target)))
+    if fit.rms_m <= max(MISFIT * spread_m, 0.001):
+        return
+    worst = int(np.argmax(fit.distance_m))
+    message = (
+        f"scene points: they miss their places by {1000 * fit.rms_m:.0f} mm (RMS), {fit.rms_m / spread_m:.0%} of their "
+        f"spread of {1000 * spread_m:.0f} mm; the worst is {names[worst]!r}, by {1000 * fit.distance_m[worst]:.0f} mm"
+    )
+    found: list[tuple[float, str]] = []
+    for a, b in combinations(range(len(X)), 2) if len(X) <= MOST_EXCHANGED else ():
+        swapped = target.copy()
+        swapped[[a, b]] = target[[b, a]]
+        trial = fit_points_robustly(X, swapped)
+        if trial.kept[[a, b]].all():
+            found.append((trial.rms_m, f"{names[a]!r} and {names[b]!r}"))
+    rms_m, pair = min(found, default=(np.inf, ""))
+    # Three points fit some scale in any order: who was exchanged is known from four on.
+    if len(X) > 3 and EXCHANGED_RATIO * rms_m < fit.rms_m and rms_m <= MISFIT * spread_m:
+        raise InputError(f"{message}. With {pair} exchanged they fit to {1000 * rms_m:.0f} mm: correct their names")
+    raise InputError(f"{message}: measure its world_m again, and see that px is of that point in every camera")
 
 
 def _refuse_left_handed(X: NDArray[np.float64], target: NDArray[np.float64]) -> None:

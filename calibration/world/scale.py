@@ -19,6 +19,31 @@ FEWEST_WAND_FRAMES = 10
 WIDE_SPREAD = 0.02
 """Spread of the wand's length, as a share, beyond which the rig rather than the noise is to blame."""
 HEIGHT_RANGE_M = (0.5, 2.6)
+SCALE_RANGE = (0.5, 2.0)
+"""Beyond this, the unit of something is another than thought, or what was measured is another thing."""
+FARTHEST_M = 100.0
+"""No rig around people is larger."""
+
+
+def doubts(placed: Rig, scale: float) -> list[str]:
+    """Return a line on a scale, or a rig in its new size, that nobody would expect.
+
+    Args:
+        placed: the rig in its new world.
+        scale: what lengths were, or would have to be, multiplied by.
+    """
+    centres = np.array([camera.centre for camera in placed])
+    widest = float(np.linalg.norm(centres[:, None] - centres[None], axis=-1).max())
+    if widest > FARTHEST_M:
+        return [
+            f"the rig is {widest:.0f} m wide now (lengths times {scale:.4g}): are the lengths given in millimetres?"
+        ]
+    if not SCALE_RANGE[0] <= scale <= SCALE_RANGE[1]:
+        return [
+            f"lengths had to be multiplied by {scale:.4g}: a rig from a board is never off by that much; is the unit "
+            "metres, and was that measured which is in the images?"
+        ]
+    return []
 
 
 def scale_by(rig: Rig, scale: float) -> Placed:
@@ -71,7 +96,9 @@ def scale_from_wand(rig: Rig, xy: NDArray[np.float64], length_m: float) -> Place
             f"the wand's length varies by {spread / length_m:.1%} over the volume: the rig is poor, or the cameras are "
             "not synchronised"
         )
-    return scale_by(rig, scale)._replace(residual_mm=1000 * spread, messages=tuple(messages))
+    placed = scale_by(rig, scale)
+    messages += doubts(placed.rig, scale)
+    return placed._replace(residual_mm=1000 * spread, messages=tuple(messages))
 
 
 def statures(motion: Motion3D) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -133,7 +160,9 @@ def scale_from_height(rig: Rig, motion: Motion3D, height_m: float, *, person: in
         f"person {person} measures {height[person]:.3f} in the rig's units and {height_m:.3f} m in truth; the scale is "
         f"good to about {sigma[person]:.1%}, because people differ in build"
     )
-    return scale_by(rig, scale)._replace(residual_mm=1000 * height_m * float(sigma[person]), messages=(message,))
+    placed = scale_by(rig, scale)
+    messages = (message, *doubts(placed.rig, scale))
+    return placed._replace(residual_mm=1000 * height_m * float(sigma[person]), messages=messages)
 
 
 def board_sizes(

@@ -5,10 +5,13 @@ import cv2
 import numpy as np
 import pytest
 
-from triskel.calibration.boards import Charuco
+from triskel.calibration.boards import Charuco, Chessboard
+from triskel.calibration.footage import corner_motion
 from triskel.errors import InputError
 from triskel.images import write_image_bgr
+from triskel.pipeline.calibrating.bursts import spread
 from triskel.pipeline.calibrating.footage import find_boards
+from triskel.pipeline.calibrating.recordings import CameraRecording
 from triskel.session import CameraEntry, Session, SessionInfo
 
 BOARD = Charuco(squares_xy=(5, 4), square_m=0.05, marker_m=0.037)
@@ -122,6 +125,16 @@ def test_a_file_of_times_pairs_frames(videos, tmp_path):
     (folder / "timestamps.csv").write_text("sync_index,cam_id,frame_time\n1,left,soon")
     with pytest.raises(InputError, match="a cell is no number"):
         find_boards(folder, BOARD)
+    for cells, said in (
+        ("99999999999999999999,left,1", "line 2: sync_index"),
+        ("9000000000000000000,left,1", "line 2: sync_index"),
+        ("-1,left,1", "line 2: sync_index"),
+        ("1,left,nan", "line 2: frame_time"),
+        ("1,left,inf", "line 2: frame_time"),
+    ):
+        (folder / "timestamps.csv").write_text(f"sync_index,cam_id,frame_time\n{cells}\n")
+        with pytest.raises(InputError, match=said):
+            find_boards(folder, BOARD)
 
 
 def test_folders_of_pictures_are_paired_by_their_numbers(tmp_path):
@@ -193,3 +206,106 @@ def test_what_is_no_recording_is_refused(tmp_path, name, said):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=said):
         find_boards(tmp_path / name, BOARD)
+
+
+SHOWN = (500, 800)
+FLOOR = 1207
+
+
+@pytest.fixture(scope="module")
+def long_videos(tmp_path_factory):
+    """A board that moves by 1 px a frame for 10 s of 45 s, and lies on the floor for 7 frames."""
+    folder = tmp_path_factory.mktemp("long")
+    shown = [picture((abs(k % 100 - 50), k % 7)) if SHOWN[0] <= k < SHOWN[1] else BLANK for k in range(1350)]
+    shown[FLOOR - 3 : FLOOR + 4] = [picture()] * 7
+    for name in ("left", "right"):
+        write_video(folder / f"{name}.mp4", shown, fps=30)
+    return folder
+
+
+def test_a_long_recording_is_looked_at_in_bursts_that_cameras_share(long_videos, monkeypatch):
+    handed = []  # images that leave the decoder
+    images = CameraRecording.images
+    monkeypatch.setattr(CameraRecording, "images", lambda self, which: handed.append(len(which)) or images(self, which))
+    footage = find_boards(long_videos, BOARD)
+    assert sum(handed) < 2 * 600
+    left, right = footage.of("left"), footage.of("right")
+    assert left.sets.tolist() == right.sets.tolist()
+    assert left.looked_at == right.looked_at < 500
+    held = left[(left.sets >= SHOWN[0]) & (left.sets < SHOWN[1])]
+    assert held.sets[0] < SHOWN[0] + 30
+    assert held.sets[-1] >= SHOWN[1] - 30
+    assert len(held) > 150
+    known = [motion for motion in corner_motion(held) if np.isfinite(motion.velocity).all()]
+    assert len(known) > 0.8 * len(held)
+    # What was found is where the numbers say: the place tells the frame.
+    expected = [abs(k % 100 - 50) for k in held.sets.tolist()]
+    assert np.allclose([first_corner(view)[0] - 79.5 for view in held.views], expected, atol=0.5)
+
+
+def test_a_frame_asked_for_is_looked_at_with_its_neighbours(long_videos):
+    footage = find_boards(long_videos, BOARD, also=[FLOOR])
+    for name in footage.names:
+        assert set(range(FLOOR - 2, FLOOR + 3)) <= set(footage.of(name).sets.tolist())
+    assert FLOOR in find_boards(long_videos, BOARD, every=100, also=[FLOOR]).of("left").sets
+    with pytest.raises(InputError, match="no frame 1350; it has frames 0 to 1349"):
+        find_boards(long_videos, BOARD, also=[1350])
+
+
+def test_places_are_chosen_for_rare_pairs_and_over_all_of_the_time():
+    seen = np.zeros((100, 3), bool)
+    seen[:90, :2] = True
+    seen[95:97, 1:] = True  # the only ones of the third camera
+    chosen = spread(seen, 20)
+    assert {95, 96} <= set(chosen.tolist())
+    assert np.diff(chosen).max() <= 15
+    assert spread(seen, 200).tolist() == [*range(90), 95, 96]
+    assert len(spread(np.zeros((5, 2), bool), 3)) == 0
+
+
+def test_markers_of_another_size_are_noticed(videos, tmp_path, caplog):
+    write_image_bgr(tmp_path / "1.png", picture().repeat(3, axis=0).repeat(3, axis=1))
+    find_boards(tmp_path, Charuco(squares_xy=(5, 4), square_m=0.05, marker_m=0.042))
+    assert "markers measure 0.75 of a square in the pictures, but 0.84 as given" in caplog.text
+    caplog.clear()
+    with pytest.raises(InputError, match=r"markers measure 0\.74 of a square in the pictures, but 0\.56") as caught:
+        find_boards(videos, Charuco(squares_xy=(5, 4), square_m=0.05, marker_m=0.028))
+    assert "dictionary" not in str(caught.value)
+    find_boards(videos, BOARD)
+    assert caplog.text == ""
+
+
+def test_a_camera_that_sees_nothing_is_named(tmp_path, videos, caplog):
+    shutil.copytree(videos, tmp_path / "take")
+    write_video(tmp_path / "take" / "top.mp4", [BLANK] * 6)
+    find_boards(tmp_path / "take", BOARD)
+    assert "camera top: saw a board in 0 of 6 images; show it one, or leave it out with --cameras left,right" in (
+        caplog.text
+    )
+
+
+def test_a_mirrored_camera_is_named(tmp_path, videos, caplog):
+    shutil.copytree(videos, tmp_path / "take")
+    write_video(tmp_path / "take" / "right.mp4", [np.ascontiguousarray(image[:, ::-1]) for image in FILM])
+    find_boards(tmp_path / "take", BOARD)
+    assert "camera right: saw a board in 0 of 6 images, but its images are mirrored" in caplog.text
+    assert "left" not in caplog.text
+    with pytest.raises(InputError, match=r"none of the 6 images shows .* its images are mirrored"):
+        find_boards(tmp_path / "take", BOARD, cameras=["right"])
+
+
+def test_markers_of_another_dictionary_are_noticed(tmp_path):
+    write_image_bgr(tmp_path / "1.png", picture())
+    other = Charuco(squares_xy=(5, 4), square_m=0.05, marker_m=0.037, dictionary="DICT_5X5_100")
+    with pytest.raises(InputError, match="markers 0 to 9 of DICT_4X4_50 to _1000, black on white, are there") as caught:
+        find_boards(tmp_path, other)
+    assert "\n" not in str(caught.value)
+
+
+def test_squares_given_for_inner_corners_are_noticed(tmp_path):
+    cells = np.kron((np.indices((6, 9)).sum(axis=0) % 2) * 255, np.ones((24, 24))).astype(np.uint8)
+    image = np.full((*WH[::-1], 3), 255, np.uint8)
+    image[40:184, 50:266] = cells[..., None]
+    write_image_bgr(tmp_path / "1.png", image)
+    with pytest.raises(InputError, match="one of 8 x 5 inner corners"):
+        find_boards(tmp_path, Chessboard(corners_xy=(9, 6), square_m=0.04))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -140,8 +141,9 @@ class _Wish:
         from triskel.calibration.boards import Charuco, Chessboard, MarkerGrid
 
         square_m = square_mm / 1000
-        if not (square_mm > 0 and (self.marker_mm is None or self.marker_mm > 0)):
-            raise ConfigError("--square-mm and --marker-mm are positive")
+        for option, value in (("--marker-mm", self.marker_mm), ("--square-mm", square_mm)):
+            if value is not None and not 0 < value < inf:
+                raise ConfigError(f"{option} is a positive number of mm, got {value:g}")
         # Rounded to half a millimetre, so that the description is one that people can read out.
         marker_mm = self.marker_mm if self.marker_mm is not None else max(round(1.5 * square_mm) / 2, 0.5)
         if self.kind is Kind.chessboard:
@@ -175,6 +177,8 @@ def _largest(wish: _Wish, page_mm: tuple[float, float], margin_mm: float) -> "Pr
     """Return the board with the largest squares, in whole mm, that fit on the page."""
     from triskel.calibration.boards.printing import lay_out
 
+    if wish.marker_mm is not None:
+        wish.board(wish.marker_mm + 1)  # what is no size is said before it is counted with
     smallest = 5 if wish.marker_mm is None else int(wish.marker_mm) + 1
     wish.board(smallest)  # what is wrong with the board at any size is said here
     for square_mm in range(int(max(page_mm)), smallest, -1):

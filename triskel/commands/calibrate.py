@@ -1,7 +1,6 @@
 """`triskel calibrate`: lenses and rigs from boards, where the world is, and rigs from people."""
 
 import math
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 

@@ -88,3 +88,11 @@ def test_pictures_of_one_name_do_not_overwrite_each_other(tmp_path):
         (tmp_path / folder / "1.png").write_bytes((tmp_path / "b.png").read_bytes())
     run("show", tmp_path / "b.yaml", tmp_path / "cam1", tmp_path / "cam2", "--out", tmp_path / "drawn")
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["cam1_1.png", "cam2_1.png"]
+
+
+@pytest.mark.parametrize("option", ["--square-mm", "--marker-mm"])
+@pytest.mark.parametrize("value", ["nan", "inf", "0"])
+def test_sizes_that_are_none_are_refused_by_name(tmp_path, option, value):
+    result = CliRunner().invoke(app, ["make", "--out", str(tmp_path / "board.pdf"), option, value])
+    assert isinstance(result.exception, ConfigError)
+    assert f"{option} is a positive number of mm, got {value}" in str(result.exception)

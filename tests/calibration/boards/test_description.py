@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from triskel.calibration.boards import Charuco, Chessboard, MarkerGrid, edges, load_board, load_boards, save_boards
+from triskel.calibration.boards import (
+    Charuco,
+    Chessboard,
+    MarkerGrid,
+    check_names,
+    edges,
+    load_board,
+    load_boards,
+    save_boards,
+)
 from triskel.errors import ConfigError
 
 HAND = Charuco(squares_xy=(9, 6), square_m=0.03, marker_m=0.022, name="hand", inverted=True, first_marker=4)
@@ -103,3 +112,19 @@ def test_a_board_says_in_one_line_what_it_is(board):
     assert text.startswith(f"{board.name}: ")
     assert "\n" not in text
     assert "30 mm" in text or "60 mm" in text
+
+
+def charuco(name, first_marker, **more):
+    sizes = {"squares_xy": (5, 4), "square_m": 0.04, "marker_m": 0.03}
+    return Charuco(name=name, first_marker=first_marker, **(sizes | more))
+
+
+def test_boards_with_the_same_markers_or_corners_are_refused():
+    with pytest.raises(ConfigError, match="boards 'a' and 'b' both have markers 5 to 9; set first_marker to 10"):
+        check_names([charuco("a", 0), charuco("b", 5, dictionary="DICT_4X4_100")])
+    check_names([charuco("a", 0), charuco("b", 10), charuco("c", 0, dictionary="DICT_5X5_50")])
+    check_names([charuco("a", 0), charuco("b", 0, inverted=True)])
+    chess = [Chessboard(corners_xy=counts, square_m=0.03, name=str(counts)) for counts in ((8, 5), (5, 8), (7, 4))]
+    with pytest.raises(ConfigError, match="chessboards of 5 x 8 corners both"):
+        check_names(chess[:2])
+    check_names(chess[1:])

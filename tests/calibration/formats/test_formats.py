@@ -1,4 +1,5 @@
 import logging
+import re
 import tomllib
 
 import cv2
@@ -298,3 +299,52 @@ def test_easymocap_yaml_with_aliases_is_refused(tmp_path):
     text = (tmp_path / "intri.yml").read_text() + "\n".join(lines)
     (tmp_path / "intri.yml").write_text(text)
     assert "aliases" in one_line_error(tmp_path)
+
+
+def broken(rig, **changes):
+    return Rig((rig.cameras[0].replace(**changes), *rig.cameras[1:]))
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [("t", "from the origin|no number of a calibration"), ("K", "focal length|no number of a cal")],
+)
+def test_numbers_that_no_camera_has_are_refused_in_every_format(name, field, message, tmp_path):
+    rig = build_rig()
+    if field == "t":
+        changed = broken(rig, cam_from_world=Rigid(rig.cameras[0].cam_from_world.R, [0.0, 2e9, 0.0]))
+    else:
+        changed = broken(rig, K=np.array([[5e6, 0, 640], [0, 5e6, 360], [0, 0, 1]]))
+    write_rig(changed, tmp_path / "rig", format=name)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_rig(tmp_path / "rig")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("key", ["t: [0.0, -0.3", "K:\n  - [901", "rotvec: [1.9", "dist: [-0.1"])
+def test_a_number_of_300_digits_in_the_native_format_is_refused_without_a_warning(key, tmp_path):
+    path = tmp_path / "rig.yaml"
+    write_rig(build_rig(), path)
+    text = path.read_text()
+    number = {"t": "-0.3333333333333333", "K": "901.3", "r": "1.9", "d": "-0.1"}[key[0]]
+    assert number in text
+    path.write_text(text.replace(number, "1.0e+300", 1))
+    with pytest.raises(ConfigError, match=r"rig\.yaml"):
+        load_rig(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("opencv", "rig"), ("easymocap", "rig/intri.yml"), ("easymocap", "rig/extri.yml")]
+)
+@pytest.mark.parametrize("number", [r"rows: 3", r"cols: \d", r"data: \[-?[\d.e-]+"])
+def test_true_in_the_place_of_a_number_is_refused(name, file, number, tmp_path):
+    write_rig(build_rig(), tmp_path / "rig", format=name)
+    path = tmp_path / file
+    text = path.read_text()
+    found = list(re.finditer(number, text))[-1]  # the last: a rotation vector beside a matrix is not read
+    path.write_text(text[: found.start()] + re.sub(r"[-\d.e]+$", "true", found[0]) + text[found.end() :])
+    assert "true" in path.read_text()
+    with pytest.raises(ConfigError):
+        load_rig(tmp_path / "rig")

@@ -177,35 +177,30 @@ def test_the_same_people_give_the_same_rig(walker, bump):
         assert np.array_equal(a.cam_from_world.t, b.cam_from_world.t)
 
 
-def people_in_one_place(walker, bump):
-    """A walker who stays where he is for a second and errs alike in each joint: little is known of depth."""
+def seen_in_one_place(walker, seed):
+    """Return what a walker gives who is seen for a second by a detector that errs alike in every frame."""
     true, detections, time_s, _ = walker(4, 60, every=1, noise_px=1.0)
     keypoints = detections.keypoints.copy()
-    bias = np.random.default_rng(7).normal(0, 8, (*keypoints.shape[1:4], 2))
-    keypoints[..., :2] += bias
-    return refine_from_people(true, replace(detections, keypoints=keypoints), time_s)
+    keypoints[..., :2] += np.random.default_rng(seed).normal(0, 6, (*keypoints.shape[1:4], 2))
+    options = RefineOptions(most_blocks=1)
+    return refine_from_people(true, replace(detections, keypoints=keypoints), time_s, options=options)
 
 
-def test_words_are_those_that_a_reader_of_the_numbers_would_use(walker, bump):
-    """A detector that errs alike in every frame, seen in one place: the test finds moves, the standard errors doubt."""
-    found = people_in_one_place(walker, bump)
+@pytest.mark.parametrize(("seed", "doubted"), [(9, "90 +- 51 mm at a significance of 1.05"), (13, "303 +- 60 at 0.5")])
+def test_words_are_those_that_a_reader_of_the_numbers_would_use(walker, seed, doubted):
+    """Nothing was moved. Where only one of significance and standard errors says so, the word is `perhaps`."""
+    found = seen_in_one_place(walker, seed)
     for row in found.moves:
         shown = row.moved_mm > 3 * row.moved_sigma_mm or row.turned_deg > 3 * row.turned_sigma_deg
-        if row.verdict in ("moved", "bumped"):
-            assert shown
-            assert row.significance > 1
-        if row.verdict == "stayed":
-            assert not shown
-            assert row.significance <= 1 or row.moved_mm < 5
-    assert any(row.verdict == "perhaps" for row in found.moves)
-    assert any("no camera can be named" in line and "perhaps" in line for line in found.warnings)
+        assert row.verdict == ("perhaps" if shown != (row.significance > 1) else "stayed"), row
+    assert any(row.verdict == "perhaps" for row in found.moves), doubted
+    assert found.bumped == ()
+    said = "no camera can be named" if found.rig.cameras != found.old.cameras else "the rig stays as it was"
+    assert any(said in line and "perhaps cam0" in line for line in found.warnings)
 
 
-def test_no_camera_is_certain_only_because_the_others_were_laid_over_it(walker, bump):
-    """The least sum of moves pins a camera; its standard error must not be 0 for that."""
-    found = people_in_one_place(walker, bump)
-    sigma = np.array([row.moved_sigma_mm for row in found.moves])
+def test_no_camera_is_certain_only_because_the_others_were_laid_by_it(walker):
+    """The least sum of moves pins cam01 here: its error was 1.8 mm in that world, that of cam02 113 mm."""
+    sigma = np.array([row.moved_sigma_mm for row in seen_in_one_place(walker, 13).moves])
     assert sigma.min() > 0.4 * sigma.max()
-    for at in {row.start_s for row in found.drift}:
-        part = np.array([row.moved_sigma_mm for row in found.drift if row.start_s == at])
-        assert part.min() > 0.3 * part.max()
+    assert sigma.max() < 80

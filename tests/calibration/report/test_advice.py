@@ -102,7 +102,7 @@ def test_what_the_lens_calibration_warned_of_is_said_once_among_the_checks(recor
     numbers = gather_numbers(intrinsics={"cam01": lens})
     assert numbers.warnings == ("cam01: the focal length is uncertain by 2 %",)
     (found,) = advise(numbers)
-    assert found.text.startswith("The lens of cam01 is weakly determined (see the checks): show the board to it closer")
+    assert found.text.startswith("The lens of cam01 is weakly determined (see below): show the board to it closer")
     assert "uncertain" not in found.text
     named = lens._replace(warnings=("camera 'cam01': the focal length is uncertain by 2 %",))
     assert gather_numbers(intrinsics={"cam01": named}).warnings == named.warnings

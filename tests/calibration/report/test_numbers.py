@@ -88,3 +88,9 @@ def test_the_volume_is_seen_from_above_over_a_floor(recording, numbers):
 
 def test_noise_has_no_direction(numbers):
     assert max(systematic_px(c) for c in numbers.cameras) < 0.08
+
+
+def test_the_share_of_the_image_seen_is_the_one_by_which_the_lens_was_judged(recording):
+    for camera in gather_numbers(calibration=recording.calibration, intrinsics=recording.intrinsics).cameras:
+        assert camera.coverage.seen_share == recording.intrinsics[camera.name].coverage.image_share
+        assert camera.coverage.counts.shape == recording.intrinsics[camera.name].coverage.counts.shape

@@ -58,7 +58,7 @@ def test_lenses_alone_are_judged_by_their_focal_lengths(recording):
 
 def test_unknown_numbers_are_not_spoken_of(numbers):
     unknown = dataclasses.replace(
-        numbers, rms_px=np.nan, volume=numbers.volume._replace(typical_mm=np.nan), held_out=None
+        numbers, rms_px=np.nan, volume=numbers.volume._replace(typical_mm=np.nan), held_out=None, boards=()
     )
     assert judged(unknown).sentences == ()
 
@@ -87,3 +87,42 @@ def test_lenses_that_know_the_boards_are_not_passed_over(numbers):
     nested = dataclasses.replace(numbers, held_out=numbers.held_out._replace(lenses_held_out=True))
     (text,) = [one for one in judged(nested).sentences if one.startswith("Distances")]
     assert "of boards that were not used come out right" in text
+
+
+def uncertain(numbers, sigma_mm):
+    """Return the numbers with the second camera's place known to so many mm along each axis."""
+    second = dataclasses.replace(numbers.cameras[1], centre_sigma_mm=np.full(3, sigma_mm))
+    return dataclasses.replace(numbers, cameras=(numbers.cameras[0], second, *numbers.cameras[2:]))
+
+
+@pytest.mark.parametrize(("percent", "grade"), [(0.9, "good"), (1.6, "usable"), (3.5, "poor")])
+def test_a_camera_whose_place_is_uncertain_lowers_the_grade(numbers, percent, grade):
+    away_mm = 1000 * np.linalg.norm(numbers.cameras[1].centre_m - numbers.plan.middle)
+    verdict = judged(uncertain(numbers, percent / 100 * away_mm / np.sqrt(3)))
+    assert verdict.grade == grade
+    said = [one for one in verdict.sentences if "cam02 stands" in one]
+    assert len(said) == (grade != "good")
+    if said:
+        assert f"known to {mm(percent / 100 * away_mm)}, {percent} % of its distance from the boards" in said[0]
+        assert "far from where the boards were are as uncertain" in said[0]
+        assert not any("not what limits you" in one for one in verdict.sentences)
+
+
+def test_usable_with_an_uncertain_camera_is_usable_with_care(numbers):
+    assert judged(uncertain(numbers, 30.0)).headline.startswith("Usable with care")
+
+
+def test_an_uncertain_focal_length_of_a_rig_is_named(recording):
+    lens = recording.intrinsics["cam02"]
+    sigma = np.array(lens.sigma)
+    sigma[:2] = 0.02 * lens.camera.K[0, 0]
+    weak = lens._replace(certainty=lens.certainty._replace(sigma=sigma))
+    lenses = {**recording.intrinsics, "cam02": weak}
+    verdict = judged(gather_numbers(intrinsics=lenses, calibration=recording.calibration))
+    assert verdict.grade == "usable"
+    assert any(one.startswith("The focal length of cam02 is known to 2.0 %") for one in verdict.sentences)
+
+
+def test_the_size_that_all_lengths_rest_on_is_named(numbers):
+    assert "as good as the size given for the board's squares (80 mm)" in judged(numbers).sentences[-1]
+    assert not any("All lengths" in one for one in judged(dataclasses.replace(numbers, boards=())).sentences)

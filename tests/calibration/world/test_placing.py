@@ -249,3 +249,36 @@ def test_one_camera_and_the_order_of_cameras_make_no_difference(rig, walker):
     np.testing.assert_array_equal(every.world_from_old.R, backward.world_from_old.R)
     one = place_from_people(rig.select(["cam02"]), motion)
     np.testing.assert_allclose(one.rig["cam02"].centre, every.rig["cam02"].centre)
+
+
+def exchanged(places, a, b):
+    shown = np.array(places, float)
+    shown[[a, b]] = shown[[b, a]]
+    return shown
+
+
+def test_points_whose_names_were_exchanged_are_refused_and_named(rig):
+    near = [[0, 0, 0.8], [0.3, 0, 0.8], [0, 0.2, 0.8], [0.1, 0.1, 1.1], [-0.2, 0.1, 0.9]]
+    with pytest.raises(InputError, match="With 'p0' and 'p1' exchanged they fit to 0 mm: correct their names"):
+        place_by_points(rig, scene_points(rig, near, exchanged(near, 0, 1)))
+
+
+def test_points_that_are_elsewhere_are_refused_with_the_worst_named(rig):
+    shown = np.array(PLACES[:4], float)
+    shown[2] += [0, 0.7, 0.5]
+    with pytest.raises(InputError, match=r"miss their places by \d+ mm \(RMS\), \d+% of their spread.*worst is 'p\d'"):
+        place_by_points(rig, scene_points(rig, PLACES[:4], shown))
+
+
+def test_points_measured_to_a_centimetre_are_taken(rig):
+    shown = np.array(PLACES, float) + np.random.default_rng(1).normal(0, 0.01, (6, 3))
+    placed = place_by_points(rig, scene_points(rig, PLACES, shown))
+    assert 3 < placed.residual_mm < 25
+    assert not any("factor" in message or "millimetres" in message for message in placed.messages)
+
+
+def test_places_in_millimetres_are_doubted(rig):
+    placed = place_by_points(rig, scene_points(rig, PLACES, 1000 * np.array(PLACES)))
+    assert any("are the lengths given in millimetres?" in message for message in placed.messages)
+    placed = place_by_points(rig, scene_points(rig, PLACES, 2.5 * np.array(PLACES)))
+    assert any("multiplied by 2.5: a rig from a board is never off by that much" in m for m in placed.messages)

@@ -110,3 +110,17 @@ def test_scale_is_a_positive_number(rig):
     for bad in (0, -1, np.nan, np.inf):
         with pytest.raises(InputError, match="positive"):
             scale_by(rig, bad)
+
+
+@pytest.mark.parametrize(("length_m", "word"), [(500.0, "millimetres"), (1.5, "never off by that much"), (0.6, "")])
+def test_a_wand_that_makes_the_rig_unlikely_is_doubted(rig, length_m, word):
+    messages = scale_from_wand(rig, wand(rig), length_m).messages
+    assert len(messages) == 1 + bool(word)
+    assert word in messages[-1]
+
+
+def test_a_height_that_multiplies_lengths_by_more_than_two_is_doubted(rig, walker):
+    motion = walker.motion_of(0.4 * walker.walk(stature=1.8), noise_m=0.001)
+    assert any("never off by that much" in m for m in scale_from_height(scaled(rig, 0.4), motion, 1.8).messages)
+    motion = walker.motion_of(walker.walk(stature=1.8), noise_m=0.001)
+    assert not any("never off" in m for m in scale_from_height(rig, motion, 1.8).messages)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, Charuco, Chessboard, MarkerGrid
 from triskel.calibration.checks import check_markers
+from triskel.calibration.checks.known import marker_share
 from triskel.errors import ConfigError
 from triskel.pipeline.calibrating.looking import detect
 
-if TYPE_CHECKING:
-    from triskel.calibration.footage import BoardFootage
-
+BLUR = 0.07
+"""Of a square: in a video with squares of 20 px, markers of 0.74 measured 0.69."""
 MOST_PICTURES = 6
 """Other descriptions are tried on so many."""
 FAMILIES = (
@@ -38,18 +38,25 @@ def wrong_sizes(images_rgb: Sequence[NDArray[np.uint8]], boards: Sequence[Board]
     return [
         f"{board.name}: {finding.message}"
         for board in boards
-        if isinstance(board, Charuco)
+        if isinstance(board, Charuco) and _differ(images_rgb, board)
         for finding in check_markers(images_rgb, board)
     ]
+
+
+def _differ(images_rgb: Sequence[NDArray[np.uint8]], board: Charuco) -> bool:
+    """Return whether markers are of another size than given by more than small, blurred ones in a video seem to be."""
+    return abs(marker_share(images_rgb, board) - board.marker_m / board.square_m) > BLUR
 
 
 def other_board(images_rgb: Sequence[NDArray[np.uint8]], boards: Sequence[Board]) -> str:
     """Say which board, described a little differently, is in pictures in which none was found; nothing if none is."""
     images = images_rgb[:: max(1, -(-len(images_rgb) // MOST_PICTURES))]
+    mirrored = [np.ascontiguousarray(image[:, ::-1]) for image in images]
+    if any(len(view.ids) for image in mirrored for view in detect(image, tuple(boards))):
+        return "its images are mirrored; switch that off in the camera's software, or flip them"
     for board in boards:
         for other, words in _others(board):
-            seen = sum(len(view.ids) > 0 for image in images for view in detect(image, (other,)))
-            if seen > len(images) // 4:
+            if any(len(view.ids) for image in images for view in detect(image, (other,))):
                 return words
     for board in boards:
         if isinstance(board, Charuco | MarkerGrid) and (said := _other_markers(images, board)):
@@ -57,28 +64,17 @@ def other_board(images_rgb: Sequence[NDArray[np.uint8]], boards: Sequence[Board]
     return ""
 
 
-def unseen_cameras(footage: "BoardFootage") -> str:
-    """Say which cameras saw no board although others did; nothing where all did, or none."""
-    looked = {name: max(footage.of(name, b).looked_at for b in range(len(footage.boards))) for name in footage.names}
-    seeing = [name for name in footage.names if any(len(footage.of(name, b)) for b in range(len(footage.boards)))]
-    blind = [name for name in footage.names if name not in seeing]
-    if not blind or not seeing:
-        return ""
-    each = ", ".join(f"{name} (0 of {looked[name]} images)" for name in blind)
-    return f"no board is seen by {each}; show it to them, or leave them out with --cameras {','.join(seeing)}"
-
-
 def _others(board: Board) -> Iterator[tuple[Board, str]]:
     """Yield boards that somebody may have meant, and what to say if one is there."""
     if isinstance(board, Charuco | Chessboard | MarkerGrid):
         yield (
             replace(board, inverted=not board.inverted),
-            f"but one the other way round in colour is there; {_set('inverted', not board.inverted)}",
+            f"one the other way round in colour is there; {_set('inverted', not board.inverted)}",
         )
     if isinstance(board, Charuco):
         yield (
             replace(board, legacy=not board.legacy),
-            f"but one in OpenCV's other pattern is there; {_set('legacy', not board.legacy)}",
+            f"one in OpenCV's other pattern is there; {_set('legacy', not board.legacy)}",
         )
     if isinstance(board, Chessboard):
         nx, ny = board.corners_xy
@@ -90,7 +86,7 @@ def _others(board: Board) -> Iterator[tuple[Board, str]]:
             x, y = counts
             yield (
                 other,
-                f"but one of {x} x {y} inner corners ({x + 1} x {y + 1} squares) is there; give inner corners, not "
+                f"one of {x} x {y} inner corners ({x + 1} x {y + 1} squares) is there; give inner corners, not "
                 "squares, in the board's description",
             )
 
@@ -102,7 +98,7 @@ def _set(key: str, value: bool) -> str:
 class _Family(NamedTuple):
     """Markers in pictures: of which dictionary, whether white on black, and how often each number was seen."""
 
-    name: str
+    words: str
     inverted: bool
     numbers: NDArray[np.int64]
     times: NDArray[np.int64]
@@ -121,12 +117,20 @@ def _other_markers(images: Sequence[NDArray[np.uint8]], board: Charuco | MarkerG
     if len(best.numbers) < FEWEST_MARKERS:
         return ""
     low, high = int(best.numbers[0]), int(best.numbers[-1])
+    last = board.first_marker + board.n_markers - 1
+    if best.inverted == board.inverted and _is_of(board, best) and board.first_marker <= low and high <= last:
+        return ""
     colours = "white on black" if best.inverted else "black on white"
     return (
-        f"but markers {low} to {high} of {best.name}, {colours}, are there; the board as described has markers "
-        f"{board.first_marker} to {board.first_marker + board.n_markers - 1} of {board.dictionary}: check dictionary, "
+        f"markers {low} to {high} of {best.words}, {colours}, are there; the board as described has markers "
+        f"{board.first_marker} to {last} of {board.dictionary}: check dictionary, "
         "number of squares and first marker in its description"
     )
+
+
+def _is_of(board: Charuco | MarkerGrid, found: _Family) -> bool:
+    """Return whether markers found are of a board's dictionary: that, or the larger one that begins like it."""
+    return found.words.split("_50 ")[0] == board.dictionary.rsplit("_", 1)[0] or found.words == board.dictionary
 
 
 def _family(greys: Sequence[NDArray[np.uint8]], name: str, words: str, inverted: bool) -> _Family:
@@ -139,4 +143,3 @@ def _family(greys: Sequence[NDArray[np.uint8]], name: str, words: str, inverted:
     numbers, times = np.unique(np.concatenate(seen), return_counts=True)
     often = times >= max(1, times.max(initial=0) // 3)  # others are noise that looks like a marker
     return _Family(words, inverted, numbers[often], times[often])
-

@@ -15,13 +15,13 @@ from triskel.pipeline.calibrating.looking import look
 from triskel.pipeline.calibrating.recordings import CameraRecording, Recording
 from triskel.progress import Progress, silent
 
-WHOLE_SETS = 900
-"""Recordings of up to so many frame sets are looked at from end to end: half a minute."""
-PLACES = 150
+WHOLE_SETS = 600
+"""Recordings of up to so many frame sets are looked at from end to end."""
+PLACES = 100
 """Moments at which is looked whether there is a board at all."""
-BURSTS, BURST = 80, 5
+BURSTS, BURST = 60, 5
 """Bursts, and frame sets of each: the inner three have a velocity and an acceleration."""
-RUN = 240
+RUN = 180
 """Frame sets of the one longer run."""
 STAGE = "look where boards are"
 
@@ -42,10 +42,11 @@ def sets_worth_looking(
     places = [np.array([_cheapest(mine, a, b) for a, b in _pairs(edges)]) for mine in effort]
     which = [one.at(mine) for one, mine in zip(recording.cameras, places, strict=True)]
     looked = look(recording.cameras, which, boards, stage=STAGE, workers=workers, progress=progress)
-    seen = np.zeros((PLACES, len(recording.cameras)), dtype=bool)
-    for c, (one, mine) in enumerate(zip(recording.cameras, looked, strict=True)):
-        at = np.searchsorted(edges, one.sets[which[c]][mine.shown], side="right") - 1
-        seen[at, c] = True
+    columns = []
+    for one, mine, of in zip(recording.cameras, which, looked, strict=True):
+        at = np.searchsorted(edges, one.sets[mine][of.shown], side="right") - 1
+        columns.append(np.isin(np.arange(PLACES), at))
+    seen = np.stack(columns, axis=1)
     total = effort.sum(axis=0)
     sets = [_run(total, start, BURST) for start in _starts(seen, edges, total)]
     if seen.any():
@@ -71,7 +72,7 @@ def spread(seen: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
     """
     a, b = np.triu_indices(seen.shape[1], 1)
     shared = np.c_[seen, seen[:, a] & seen[:, b]].astype(float)
-    free = seen.any(axis=1)
+    free = np.array(seen.any(axis=1), dtype=np.bool_, ndmin=1)
     count, far = np.zeros(shared.shape[1]), np.ones(len(seen))
     taken: list[int] = []
     while len(taken) < most and free.any():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from triskel.calibration.boards import Board
 from triskel.calibration.footage import BoardFootage, CameraBoards
 from triskel.errors import InputError
-from triskel.pipeline.calibrating.advice import other_board, unseen_cameras, wrong_sizes
+from triskel.pipeline.calibrating.advice import other_board, wrong_sizes
 from triskel.pipeline.calibrating.bursts import around, sets_worth_looking
 from triskel.pipeline.calibrating.looking import Looked, look
 from triskel.pipeline.calibrating.recordings import CameraRecording, Recording, open_recording
@@ -78,10 +78,7 @@ def find_boards(
         for one, mine, seen in zip(recording.cameras, which, looked, strict=True)
         for board in range(len(wanted))
     ]
-    footage = BoardFootage(cameras=tuple(found), boards=wanted, fps=recording.fps, source=str(source))
-    if blind := unseen_cameras(footage):
-        log.warning("%s: %s", source, blind)
-    return footage
+    return BoardFootage(cameras=tuple(found), boards=wanted, fps=recording.fps, source=str(source))
 
 
 def _boards_of(camera: CameraRecording, which: NDArray[np.intp], looked: Looked, board: int) -> CameraBoards:
@@ -100,26 +97,34 @@ def _boards_of(camera: CameraRecording, which: NDArray[np.intp], looked: Looked,
 
 
 def _advise(recording: Recording, boards: tuple[Board, ...], looked: Sequence[Looked]) -> None:
-    """Warn of boards that are not as described.
+    """Warn of cameras that see no board, and of boards that are not as described.
 
     Raises:
         InputError: no board is in any image.
     """
     total = sum(len(one.rows) for one in looked)
-    shown = sum(int(one.shown.sum()) for one in looked)
-    spread = [image for one in looked for image in one.spread]
-    sizes = wrong_sizes([image for one in looked for image in one.seen] or spread, boards)
-    if shown >= FEW * total and shown:
-        for said in sizes:
-            log.warning("%s: %s", recording.path, said)
-        return
-    other = "; ".join(filter(None, [other_board(spread, boards), *sizes]))
-    names = ", ".join(board.describe() for board in boards)
-    if shown:
-        log.warning("%s: only %d of %d images show %s%s", recording.path, shown, total, names, other and f", {other}")
-        return
-    raise InputError(
-        f"{recording.path}: none of the {total} images shows {names}"
-        + (f", {other}" if other else "; check the board's description (squares, dictionary), and that it is sharp, ")
-        + ("" if other else "whole and large enough")
-    )
+    sizes = wrong_sizes([image for one in looked for image in one.seen or one.spread], boards)
+    hardly = [one.shown.sum() <= FEW * len(one.rows) for one in looked]
+    others = [
+        "" if not few or sizes else other_board(one.spread, boards) for one, few in zip(looked, hardly, strict=True)
+    ]
+    if not any(one.shown.any() for one in looked):
+        names = ", ".join(board.describe() for board in boards)
+        why = "; ".join([*sizes, *dict.fromkeys(filter(None, others))])
+        unknown = "; check the board's description (squares, dictionary), and that it is sharp, whole and large enough"
+        raise InputError(
+            f"{recording.path}: none of the {total} images shows {names}{f', but {why}' if why else unknown}"
+        )
+    for said in sizes:
+        log.warning("%s: %s", recording.path, said)
+    seeing = ",".join(camera.name for camera, one in zip(recording.cameras, looked, strict=True) if one.shown.any())
+    for camera, one, other in zip(recording.cameras, looked, others, strict=True):
+        if other or not one.shown.any():
+            log.warning(
+                "camera %s: saw a board in %d of %d images%s%s",
+                camera.name,
+                one.shown.sum(),
+                len(one.rows),
+                other and f", but {other}",
+                "" if other else f"; show it one, or leave it out with --cameras {seeing}",
+            )

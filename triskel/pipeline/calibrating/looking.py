@@ -17,8 +17,9 @@ from triskel.errors import InputError
 from triskel.pipeline.calibrating.recordings import CameraRecording
 from triskel.progress import Progress, silent
 
-KEPT_PICTURES = 12
-"""Of all cameras, for advice."""
+KEPT_PICTURES = 6
+"""Of each camera, for advice; fewer where there are many cameras."""
+MOST_KEPT = 48
 FEWEST_CORNERS = 4
 MOST_DECODERS = 16
 
@@ -66,7 +67,7 @@ def look(
     """
     threads = workers or cpu_count() or 1
     told = _Counter(progress, stage, sum(map(len, which)))
-    kept = -(-KEPT_PICTURES // max(1, len(cameras)))
+    kept = max(1, min(KEPT_PICTURES, MOST_KEPT // max(1, len(cameras))))
     stop = Event()
     with (
         _opencv_on_one_thread(),

@@ -27,6 +27,8 @@ from triskel.session import SESSION_FILE, Session
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 TIMES_FILE = "timestamps.csv"
 """Caliscope's: `sync_index, cam_id, frame_time`, and `frame_index` in later versions."""
+MOST_SETS = 10_000_000
+"""More than a day at 100 frames a second; a number beyond that is a slip."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -223,6 +225,16 @@ def _read_times(file: Path, infos: dict[str, VideoInfo]) -> dict[str, list[tuple
                     int(row.get("frame_index") or -1),
                     float(row["frame_time"]),
                 )
+                for column, good in (
+                    ("sync_index", 0 <= moment < MOST_SETS),
+                    ("frame_index", frame < MOST_SETS),
+                    ("frame_time", abs(time_s) < float("inf")),
+                ):
+                    if not good:
+                        raise InputError(
+                            f"{file}: line {reader.line_num}: {column} is {row[column]}, which cannot be right; repair "
+                            "it, or take the file away"
+                        )
                 rows.setdefault(row["cam_id"].strip(), []).append((moment, frame, time_s))
     except (OSError, UnicodeDecodeError, csv.Error, TypeError) as error:
         raise InputError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from error
