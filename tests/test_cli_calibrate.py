@@ -118,7 +118,7 @@ def test_a_print_and_its_pictures_become_a_rig_on_the_floor(run, recorded, tmp_p
 def test_lenses_are_calibrated_alone_and_a_rig_takes_them(run, recorded, tmp_path):
     status, out, err = run(
         "calibrate", "intrinsics", recorded / "pictures", "--board", recorded / "board.yaml", "--out", tmp_path,
-        "--model", "4",
+        "--model", "pinhole4",
     )  # fmt: skip
     assert status == 0, err
     assert "pinhole4" in out
@@ -333,3 +333,36 @@ def test_a_wand_file_that_is_none_is_refused_with_its_line(run, tmp_path, text, 
     )  # fmt: skip
     assert status == 2
     assert words in one_line(err)
+
+
+def test_cameras_placed_by_points_say_how_well_they_fit(run, people):
+    folder, rig = people
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0.5, 0.5, 1.0], [-0.5, 0.3, 0.6], [0.2, -0.6, 0.3]])
+    points_file(folder / "scene.yaml", rig, points)
+    status, out, err = run(
+        "calibrate", "world", folder / "rig.yaml", "--scene-points", folder / "scene.yaml", "--place-cameras",
+        "--out", folder / "new.yaml",
+    )  # fmt: skip
+    assert status == 0, err
+    assert f"{rig.names[0]}: 6 points, 0.00 px RMS" in out
+    assert "largest errors: p" in out
+
+
+def test_lenses_alone_make_no_people(run, people):
+    folder, rig = people
+    save_rig(Rig(tuple(camera.replace(cam_from_world=Rigid.identity()) for camera in rig)), folder / "lenses.yaml")
+    status, _, err = run("triangulate", folder / "session", "--rig", folder / "lenses.yaml")
+    assert status == 2
+    assert "lenses only" in one_line(err)
+
+
+def test_a_rig_that_is_a_little_off_everywhere_fits_poorly(run, people):
+    folder, rig = people
+    shifts = ([14, 0], [0, 16], [-15, 0], [0, -14])
+    off = [
+        c.replace(K=c.K + np.array([[0, 0, s[0]], [0, 0, s[1]], [0, 0, 0]])) for c, s in zip(rig, shifts, strict=True)
+    ]
+    save_rig(Rig(tuple(off)), folder / "off.yaml")
+    _, out, _ = run("rig", "check", folder / "off.yaml", folder / "session")
+    assert "calibrate refine" in out
+    assert run("rig", "check", folder / "rig.yaml", folder / "session")[0] == 0

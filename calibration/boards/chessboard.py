@@ -47,7 +47,10 @@ class Chessboard:
         check_counts("corners_xy", self.corners_xy, 3)
         check_length("square_m", self.square_m)
         if sum(self.corners_xy) % 2 == 0:
-            raise ConfigError(f"corners_xy is one even and one odd number (see Chessboard), got {self.corners_xy}")
+            raise ConfigError(
+                "a chessboard has an even number of inner corners one way and an odd one the other, got "
+                f"{self.corners_xy}: it would look the same turned round; take a row of squares more or less"
+            )
 
     @property
     def corners(self) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from triskel.calibration.checks.geometry import (
     check_rig,
     common_look_at,
     describe_rig,
+    has_poses,
     horizontal_fov_deg,
 )
 from triskel.calibration.checks.image_sizes import has_black_bars, match_image_sizes
@@ -24,6 +25,7 @@ __all__ = [
     "common_look_at",
     "describe_rig",
     "has_black_bars",
+    "has_poses",
     "horizontal_fov_deg",
     "match_image_sizes",
 ]

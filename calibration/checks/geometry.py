@@ -63,6 +63,8 @@ def check_rig(rig: Rig) -> list[Finding]:
     (`Rigid` refuses it).
     """
     findings = [finding for camera in rig for finding in _check_intrinsics(camera)]
+    if not has_poses(rig):
+        return [_no_poses(), *findings]
     findings += _check_floor(rig) if has_floor(rig) else [_no_floor()]
     findings += _check_up(rig) if has_floor(rig) else []
     findings += _check_apart(rig)
@@ -74,6 +76,13 @@ def has_floor(rig: Rig) -> bool:
     """Say whether z = 0 may be a floor; not where the world is the first camera's frame, as before one was found."""
     first = rig.cameras[0].cam_from_world
     return not (np.allclose(first.R, np.eye(3), rtol=0, atol=_IDENTITY) and np.allclose(first.t, 0, atol=_IDENTITY))
+
+
+def has_poses(rig: Rig) -> bool:
+    """Say whether cameras have places; not where all of them stand at the origin, as in a file of lenses alone."""
+    poses = [camera.cam_from_world for camera in rig]
+    at_origin = (np.allclose(np.c_[pose.R, pose.t], np.eye(3, 4), rtol=0, atol=_IDENTITY) for pose in poses)
+    return len(rig) < 2 or not all(at_origin)
 
 
 def describe_rig(rig: Rig) -> list[CameraRow]:
@@ -145,6 +154,15 @@ def _share_without_ray(camera: Camera) -> float:
     w, h = camera.size_wh
     grid = np.stack(np.meshgrid(np.linspace(0, w - 1, 25), np.linspace(0, h - 1, 25)), axis=-1)
     return float(np.isnan(pixel_rays(camera, grid)[..., 0]).mean())
+
+
+def _no_poses() -> Finding:
+    """Return the finding about a file of lenses alone."""
+    message = (
+        "lenses only: all cameras stand at the origin; find their poses with 'triskel calibrate rig --intrinsics', "
+        "'calibrate world --place-cameras' or 'calibrate refine --from-people'"
+    )
+    return Finding("error", "", message, "no-poses")
 
 
 def _check_floor(rig: Rig) -> list[Finding]:

@@ -48,7 +48,7 @@ def draw_people(numbers: CalibrationNumbers, people: "PeopleCalibration", plan: 
     camera_names(left, numbers, at, plan)
     changed = bool((np.linalg.norm(shift, axis=1) > _SEEN_M).any())
     what = "the way they went" if changed else "placed anew" if people.from_nothing else "none was changed"
-    scale = f" ({'arrows and circles' if changed else 'circles'} x {factor:,.3g})" if factor else ""
+    scale = f" ({'arrows and circles' if changed else 'circles'} x {factor:,.4g})" if factor else ""
     map_axes(left, plan, f"Cameras from above: {what}{scale}")
     left.set_anchor("N")
     left.grid(color=LINE, linewidth=0.7)

@@ -144,7 +144,7 @@ def draw_plots(numbers: CalibrationNumbers) -> dict[str, Plot]:
         figure, factor = draw_residuals(numbers.cameras)
         plots["residuals"] = Plot(
             png_of(figure),
-            f"Mean of observed minus projected over the corners in each part of the image, arrows {factor:,.3g} "
+            f"Mean of observed minus projected over the corners in each part of the image, arrows {factor:,.4g} "
             "times as long "
             f"as they are (parts with {FEWEST} corners or more); dark where it is more than chance.",
         )

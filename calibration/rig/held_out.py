@@ -1,6 +1,7 @@
 """Held-out error in millimetres: how far apart known corners come out on shots that the calibration did not use."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -195,8 +196,8 @@ def _triangulated(rig: Rig, table: CornerTable) -> _Points:
 def _measure(points: _Points, boards: Sequence[Board], edges_of: Mapping[int, NDArray[np.int64]]) -> _Measured:
     """Compare triangulated corners with their boards."""
     errors, distances, pair_shots, shapes, shots = [_NONE], [_NONE], [_NO_SHOT], [_NONE], [_NO_SHOT]
-    bounds = np.searchsorted(points.shot, np.unique(points.shot))
-    for start, end in zip(bounds, [*bounds[1:], len(points.shot)], strict=True):
+    bounds = np.r_[np.searchsorted(points.shot, np.unique(points.shot)), len(points.shot)]
+    for start, end in pairwise(bounds):  # none where no corner was seen twice
         shot, at = int(points.shot[start]), slice(int(start), int(end))
         row_of = np.full(len(boards[shot].corners), -1)
         row_of[points.corner[at]] = np.arange(end - start)

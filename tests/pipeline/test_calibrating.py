@@ -201,7 +201,7 @@ def test_a_camera_that_was_started_late_is_named_and_put_in_step(rig):
     found = [finding for finding in done.findings if finding.code == "unsynchronised"]
     assert [finding.camera for finding in found][:1] == ["cam03"]
     assert "frames" in found[0].message
-    assert "shifted here" in found[0].message
+    assert "put in step here" in found[0].message
     np.testing.assert_allclose(gaps(done.rig), gaps(rig), atol=0.01)
 
 

@@ -19,8 +19,8 @@ from triskel.calibration.boards import load_boards
 from triskel.calibration.footage import calibrate_in_step, choose_shots, in_sync, lags_from_motion
 from triskel.calibration.formats import load_rig
 from triskel.calibration.rig import held_out
-from triskel.pipeline.calibrating.lenses import lenses_from_boards
 from triskel.pipeline.calibrating.footage import find_boards
+from triskel.pipeline.calibrating.lenses import lenses_from_boards
 
 RECORDING = Path(__file__).resolve().parents[3] / "shared" / "data" / "rigs" / "charuco_4cam"
 pytestmark = [

@@ -197,7 +197,7 @@ def _pictures(given: list[Path]) -> list[Path]:
     paths: list[Path] = []
     for path in given:
         if path.is_dir():
-            inside = sorted(one for one in path.iterdir() if one.suffix.lower() in PICTURES)
+            inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in PICTURES and one.is_file())
             if not inside:
                 raise InputError(f"{path}: holds no pictures ({', '.join(PICTURES)})")
             paths += inside

@@ -43,22 +43,27 @@ BoardOption = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the calibration and its report.")]
 ModelOption = Annotated[
-    str, typer.Option("--model", help="Lens: auto (chosen by errors on views left out), none, k1, 4, 5, 8, fisheye.")
+    str,
+    typer.Option(
+        "--model",
+        help="Lens: auto (chosen by errors on views left out), fisheye, pinhole, or that with so many "
+        "coefficients: pinhole0, pinhole1, pinhole4, pinhole5, pinhole8.",
+    ),
 ]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Take what the recording cannot carry, and write a rig that failed a check.")
 ]
 CamerasOption = Annotated[str | None, typer.Option("--cameras", help="Only these, as cam01,cam02; all by default.")]
-MODELS: "dict[str, Choice]" = {
-    "auto": "auto",
-    "none": "pinhole0",
-    "k1": "pinhole1",
-    "4": "pinhole4",
-    "5": "pinhole5",
-    "8": "pinhole8",
-    "pinhole": "pinhole",
-    "fisheye": "fisheye",
-}
+MODELS: "tuple[Choice, ...]" = (
+    "auto",
+    "pinhole0",
+    "pinhole1",
+    "pinhole4",
+    "pinhole5",
+    "pinhole8",
+    "pinhole",
+    "fisheye",
+)
 
 
 @app.command("intrinsics")
@@ -116,7 +121,7 @@ def rig(
         ),
     ] = None,
     floor: Annotated[
-        int | None, typer.Option("--floor", help="Number of a frame in which the board lies on the floor.")
+        int | None, typer.Option("--floor", help="Number of a frame, from 0, in which the board lies on the floor.")
     ] = None,
     origin: Annotated[
         str, typer.Option(help="With --floor: the world's origin at the board's corner or middle.")
@@ -124,6 +129,10 @@ def rig(
     still: Annotated[
         bool, typer.Option("--still-board", help="The boards stand still throughout: average over the frames.")
     ] = False,
+    synchronise: Annotated[
+        bool,
+        typer.Option("--synchronise/--no-synchronise", help="Put cameras in step that are late; else only name them."),
+    ] = True,
     distance: Annotated[
         list[str] | None,
         typer.Option(help="A measured distance between two lenses, m, as cam01,cam02,1.85; tells a wrong board size."),
@@ -157,6 +166,7 @@ def rig(
             floor_set=floor,
             floor_origin="middle" if origin == "middle" else "corner",
             still=still,
+            synchronise=synchronise,
             distances_m=measured,
             force=force,
         )
@@ -245,7 +255,9 @@ def refine(
     focal: Annotated[bool, typer.Option("--focal", help="Refine the focal lengths too.")] = False,
     use: Annotated[
         bool,
-        typer.Option("--use", help="Make it the session's rig; calibration/rig_before.yaml keeps the old one."),
+        typer.Option(
+            "--use", help="Make it the session's rig; calibration/rig_before.yaml (or _2, ...) keeps the old one."
+        ),
     ] = False,
 ) -> None:
     """Improve a rig from people who walk in it, and say which camera was moved; no board needed."""
@@ -274,9 +286,10 @@ def refine(
 
 
 def _model(name: str) -> "Choice":
-    if name not in MODELS:
-        raise InputError(f"--model is one of {', '.join(MODELS)}, got {name!r}")
-    return MODELS[name]
+    for model in MODELS:
+        if model == name:
+            return model
+    raise InputError(f"--model is one of {', '.join(MODELS)}, got {name!r}")
 
 
 def _px(value: float) -> str:
@@ -331,7 +344,7 @@ def _say_rig(done: "BoardCalibration") -> None:
     for camera, sigma in zip(done.rig, result.uncertainty.centre_sigma_mm, strict=True):
         centre = "  ".join(f"{value:7.3f}" for value in camera.centre)
         rms = f"{result.camera_rms_px[camera.name]:.2f}"
-        rows.add_row(camera.name, str(result.camera_views[camera.name]), rms, centre, f"{max(sigma):.1f}")
+        rows.add_row(camera.name, str(result.camera_views[camera.name]), rms, centre, f"{math.hypot(*sigma):.1f}")
     OUT.print(rows)
     if done.held_out is not None:
         say(
@@ -386,6 +399,6 @@ def _say_placed(placed: "Placed") -> None:
     for message in placed.messages:
         say(message)
     if not math.isnan(placed.residual_mm):
-        say(f"left over: {placed.residual_mm:.1f} mm RMS")
+        say(f"left over from what this step fits: {placed.residual_mm:.1f} mm RMS")
     if placed.scale != 1:
         say(f"lengths were multiplied by {placed.scale:.5g}")

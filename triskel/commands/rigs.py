@@ -1,5 +1,6 @@
 """`triskel rig`: looking at calibrations, checking them, and from one tool's format to another's."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,7 +67,7 @@ def show(
             f"{row.focal_px:.1f}",
             f"{row.fov_deg:.1f} deg",
             centre,
-            f"{row.look_at_distance_m:.2f} m",
+            "-" if math.isnan(row.look_at_distance_m) else f"{row.look_at_distance_m:.2f} m",
             row.model,
         )
     OUT.print(rows)

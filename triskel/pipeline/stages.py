@@ -140,6 +140,21 @@ def _rig_for(session: Session, rig: Rig | None) -> Rig:
     return fit_rig(rig, session.video_paths()) if session.has_videos else rig.select(session.cameras)
 
 
+def _check_poses(session: Session, rig: Rig) -> None:
+    """Refuse a file of lenses alone, with which nobody would be found and nothing would say why.
+
+    Raises:
+        InputError: all cameras stand at the origin.
+    """
+    from triskel.calibration.checks import has_poses
+
+    if not has_poses(rig):
+        raise InputError(
+            f"{session.path}: its rig holds lenses only, all cameras stand at the origin; calibrate the poses with "
+            "'triskel calibrate rig --intrinsics' or 'triskel calibrate refine --from-people'"
+        )
+
+
 def open_or_adopt(path: str | Path) -> Session:
     """Open a session; a folder that only has `videos/` becomes one."""
     path = Path(path)
@@ -246,6 +261,7 @@ def triangulate(
     options = options or PeopleOptions()
     detections = session.detections()
     given, rig = rig, _rig_for(session, rig)
+    _check_poses(session, rig)
     time_s = session.frames()[0] if (session.path / FRAMES_FILE).exists() else _times(session, detections)
     started = time.perf_counter()
     progress("triangulate", 0, len(time_s))

@@ -81,7 +81,7 @@ def test_impossible_boards_are_refused():
         Charuco(squares_xy=(7, 5), square_m=0.04, marker_m=0.05)
     with pytest.raises(ConfigError, match="DICT_9X9"):
         Charuco(**CHARUCO, dictionary="DICT_9X9")
-    with pytest.raises(ConfigError, match="one even and one odd"):
+    with pytest.raises(ConfigError, match="an even number of inner corners one way"):
         Chessboard(corners_xy=(6, 4), square_m=0.03)
     with pytest.raises(ConfigError, match="at least 3"):
         Chessboard(corners_xy=(2, 5), square_m=0.03)

@@ -53,7 +53,7 @@ def test_what_is_printed_is_described_and_found(tmp_path, options, board):
     [
         (["--squares", "nine"], "--squares is two whole numbers"),
         (["--square-mm", "60"], "choose page a2"),
-        (["--kind", "chessboard", "--squares", "8x6"], "one even and one odd"),
+        (["--kind", "chessboard", "--squares", "8x6"], "an odd one the other"),
         (["--kind", "chessboard", "--marker-mm", "20"], "has no markers"),
         (["--page", "b17"], "page is a0"),
         (["--square-mm", "nan"], "positive"),

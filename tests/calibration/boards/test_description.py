@@ -38,7 +38,7 @@ def test_boards_come_back_as_they_were_written(tmp_path, boards):
         (GOOD.replace("marker_m: 0.022\n", ""), "marker_m"),
         ("kind: markers\nmarkers_xy: [1, 1]\ntag_m: 0.1\ngap_m: 0.02\n", "at least two markers"),
         ("boards: []\n", "at least one"),
-        ("boards:\n- kind: chessboard\n  corners_xy: [4, 6]\n  square_m: 0.1\n", "one even and one odd"),
+        ("boards:\n- kind: chessboard\n  corners_xy: [4, 6]\n  square_m: 0.1\n", "an odd one the other"),
         ("boards: 3\nname: x\n", "beside boards"),
         ("just words", "describes no board"),
         ("a: [", "cannot be read"),

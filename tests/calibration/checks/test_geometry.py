@@ -3,7 +3,7 @@ import pytest
 
 from triskel import Rig
 from triskel.calibration import check_rig, describe_rig
-from triskel.calibration.checks import common_look_at
+from triskel.calibration.checks import common_look_at, has_poses
 from triskel.calibration.world import moved_rig
 from triskel.rigid import Rigid
 
@@ -127,3 +127,10 @@ def test_other_faults_are_found_without_a_floor_too(rig):
     floorless = Rig(tuple(c.replace(cam_from_world=c.cam_from_world @ first) for c in rig))
     same = Rig((*floorless.cameras[:3], floorless.cameras[3].replace(cam_from_world=floorless["cam03"].cam_from_world)))
     assert [f.code for f in check_rig(same)] == ["same-place", "no-floor"]
+
+
+def test_a_file_of_lenses_alone_is_said_to_be_one_and_nothing_else(rig):
+    lenses = Rig(tuple(camera.replace(cam_from_world=Rigid.identity()) for camera in rig))
+    assert [finding.code for finding in check_rig(lenses)] == ["no-poses"]
+    assert not has_poses(lenses)
+    assert has_poses(rig)

@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,9 @@ def test_one_shot_cannot_be_held_out(rig, scene):
 def test_fewer_than_two_folds_are_refused(rig, scene):
     with pytest.raises(InputError, match="folds is at least 2, got 1"):
         held_out(scene.shots_of(rig, 5), rig, scene.BOARD, folds=1)
+
+
+def test_a_fold_without_a_corner_that_two_cameras_see_measures_nothing():
+    module = import_module("triskel.calibration.rig.held_out")  # the function has the same name
+    empty = module._Points(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)), np.zeros((0, 3)))
+    assert len(module._measure(empty, [], {}).distance_mm) == 0

@@ -1,33 +1,30 @@
 """From what boards were seen to lenses and a rig, with everything that says how good they are."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triskel.calibration.boards import Board, BoardView
 from triskel.calibration.footage import BoardFootage, Shots
-from triskel.camera import Rig
+from triskel.camera import Camera, Rig
 from triskel.errors import InputError
 from triskel.pipeline.calibrating.lenses import Lenses, lenses_of, say_warnings
 from triskel.progress import Progress, silent
 
 if TYPE_CHECKING:
     from triskel.calibration.checks import Finding
-    from triskel.calibration.footage import CameraLags, InStep
+    from triskel.calibration.footage import InStep
     from triskel.calibration.intrinsics import Choice, IntrinsicsResult
     from triskel.calibration.rig import HeldOut, RigCalibration
     from triskel.calibration.world import Placed
 
 log = logging.getLogger(__name__)
-
-
-FLOOR_CODES = ("under-floor", "not-z-up")
-"""Findings that mean nothing in a world without a floor."""
 
 
 class BoardCalibration(NamedTuple):
@@ -63,6 +60,7 @@ class RigRequest(NamedTuple):
         floor_set: frame set in which the board lay on the floor.
         floor_origin: where on that board the world's origin is.
         still: the boards stand still; their corners are averaged over time.
+        synchronise: put cameras in step that are late; otherwise they are only named.
         distances_m: measured distances between lenses, by the cameras' names: the only check on the board's own size.
         force: take what the data cannot carry, with a warning.
     """
@@ -74,6 +72,7 @@ class RigRequest(NamedTuple):
     floor_set: int | None = None
     floor_origin: Literal["corner", "middle"] = "corner"
     still: bool = False
+    synchronise: bool = True
     distances_m: Mapping[tuple[str, str], float] = MappingProxyType({})
     force: bool = False
 
@@ -92,7 +91,9 @@ def rig_from_boards(
         InputError: a lens cannot be calibrated, or cameras share no shot of the board.
     """
     from triskel.calibration.checks import check_camera_distances, check_shots
-    from triskel.calibration.footage import calibrate_in_step, in_sync, lags_from_motion
+    from triskel.calibration.checks.flatness import check_flatness
+    from triskel.calibration.checks.weak_geometry import check_baselines
+    from triskel.calibration.footage import calibrate_synchronised
     from triskel.calibration.rig import held_out
     from triskel.calibration.rig.moved import moved_calibration
     from triskel.calibration.world import place_on_board
@@ -101,30 +102,40 @@ def rig_from_boards(
     if len(footage.names) < 2:
         raise InputError(f"{footage.source}: a rig needs two cameras, got {', '.join(footage.names) or 'none'}")
     floor = None if request.floor_set is None else _floor_shot(footage, request.floor_set)
-    late = lags_from_motion(footage)
-    in_step = in_sync(footage, late)
-    lenses = _lenses(in_step, request, progress)
+    lenses = _lenses(footage, request, progress)
     say_warnings(lenses.found)
     # Weak lenses adjusted with the poses take up what is no lens: on four webcams the error fell, and a camera moved.
     refine = lenses.are_sound if request.refine_intrinsics is None else request.refine_intrinsics
-    shots = _shots(in_step, request, refine_intrinsics=refine)
-    solved = calibrate_in_step(
-        in_step, shots, lenses.cameras, refine_intrinsics=refine, lens_covariance=lenses.covariance
+    solved = calibrate_synchronised(
+        footage,
+        lenses.cameras,
+        shots=lambda some: _shots(some, request, refine_intrinsics=refine),
+        refine_intrinsics=refine,
+        lens_covariance=lenses.covariance,
+        correct=request.synchronise,
     )
     for line in solved.describe():
         log.warning("%s", line)
     progress("rig", 1, 2)
-    error = held_out(solved.shots.shots, lenses.cameras, solved.shots.boards, refine_intrinsics=refine)
+    error = held_out(
+        solved.shots.shots,
+        lenses.cameras,
+        solved.shots.boards,
+        refine_intrinsics=refine,
+        cameras_of=_without_shots(solved, lenses, request),
+    )
     progress("rig", 2, 2)
     calibration, placed = solved.calibration, None
     if floor is not None:
         placed = place_on_board(calibration.rig, *floor, origin=request.floor_origin)
         calibration = moved_calibration(calibration, placed.world_from_old)
-    findings = check_shots(shots.shots, lenses.cameras, shots.boards, rig=calibration.rig)
-    if placed is None:  # the first camera's frame has no floor to stand under
-        findings = [finding for finding in findings if finding.code not in FLOOR_CODES]
-    findings += check_camera_distances(calibration.rig, request.distances_m)
-    findings += _out_of_step(in_step, shots, late, solved)
+    findings = [
+        *check_shots(solved.shots.shots, lenses.cameras, solved.shots.boards, rig=calibration.rig),
+        *check_flatness(calibration, solved.shots.boards),
+        *check_baselines(calibration.rig, _middles(calibration)),
+        *check_camera_distances(calibration.rig, request.distances_m),
+        *_out_of_step(solved, footage.fps, corrected=request.synchronise),
+    ]
     return BoardCalibration(
         rig=calibration.rig,
         lenses=lenses.found,
@@ -134,6 +145,26 @@ def rig_from_boards(
         footage=footage,
         placed=placed,
     )
+
+
+def _middles(calibration: "RigCalibration") -> NDArray[np.float64]:
+    """Return where the boards were (n, 3), m."""
+    return np.array([pose.t for pose in calibration.world_from_board.values()]).reshape(-1, 3)
+
+
+def _without_shots(
+    solved: "InStep", lenses: Lenses, request: RigRequest
+) -> "Callable[[NDArray[np.bool_]], Sequence[Camera]]":
+    """Return the function that gives cameras whose lenses know only some of the shots."""
+
+    def cameras(usable: NDArray[np.bool_]) -> Sequence[Camera]:
+        if not lenses.found or request.close_ups is not None:
+            return lenses.cameras  # they come from elsewhere
+        tested = solved.shots.sets[~usable]
+        rest = tuple(one[~np.isin(one.sets, tested)] for one in solved.footage.cameras)
+        return _lenses(replace(solved.footage, cameras=rest), request._replace(force=True)).cameras
+
+    return cameras
 
 
 def _lenses(footage: BoardFootage, request: RigRequest, progress: Progress = silent) -> Lenses:
@@ -183,19 +214,23 @@ def _shots(footage: BoardFootage, request: RigRequest, *, refine_intrinsics: boo
     return Shots([*shots.shots, *single], [*shots.boards, *boards], np.r_[shots.sets, sets])
 
 
-def _out_of_step(footage: BoardFootage, shots: Shots, late: "CameraLags", solved: "InStep") -> "list[Finding]":
-    """Return findings about videos that are late as a whole: those put right already, and what is left in them."""
+def _out_of_step(solved: "InStep", fps: float, *, corrected: bool) -> "list[Finding]":
+    """Return findings about videos that are late as a whole: those put right, and those that cannot be."""
     from triskel.calibration.checks import Finding
-    from triskel.calibration.footage import lags_from_residuals
 
-    calibration = solved.calibration
-    left = lags_from_residuals(footage, shots, calibration.rig, calibration.world_from_board)
-    corrected = " (corrected here)" if any(solved.delays.of_shot) else ""
-    return [
-        Finding("warning", name, f"{line.removeprefix(f'camera {name} ')}{done}", "unsynchronised")
-        for lags, done in ((late, " (shifted here)"), (left, corrected))
-        for name, line in zip(lags.late(), lags.describe(footage.fps), strict=True)
-    ]
+    lost = solved.out_of_step()
+    found = []
+    for lags, left in ((solved.lags, False), (solved.remaining, True)):
+        for name, line in zip(lags.late(), lags.describe(fps), strict=True):
+            if left != (name in lost):
+                continue
+            how_late = line.removeprefix(f"camera {name} ").partition(";")[0]
+            if left:
+                message = f"{how_late} in every attempt to put it right: cut its video to the others' start"
+            else:
+                message = f"{how_late}; {'put in step here' if corrected else 'not corrected, as asked'}"
+            found.append(Finding("error" if left else "warning", name, message, "unsynchronised"))
+    return found
 
 
 def open_footage(
@@ -226,7 +261,7 @@ def open_footage(
         return _of(_with_boards(load_footage(source), boards), cameras)
     if not boards:
         raise InputError(f"{source}: say which board it shows: --board BOARD.yaml, as 'triskel board make' writes it")
-    return find_boards(source, boards, cameras=cameras, progress=progress)
+    return find_boards(source, boards, cameras=cameras, also=also, progress=progress)
 
 
 def _with_boards(footage: BoardFootage, boards: Sequence[Board]) -> BoardFootage:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from triskel.viewer.camera_quality import CameraQuality
 
 
+BIAS_PX, BIAS = 4.0, 0.5
+"""Median offset of a camera's detections, px and as a share of their median distance, that is no matter of chance."""
+
+
 class RigCheck(NamedTuple):
     """What a recording says about a rig.
 
@@ -72,8 +76,29 @@ def check_with_session(rig: Rig, path: str | Path) -> RigCheck:
     told = {(one.camera, one.message) for one in found}
     more = check_against_people(fitting, detections, time_s)
     found += [one for one in more if (one.camera, one.message) not in told]
+    if cameras and not any(finding.severity == "error" for finding in found):
+        found += _poor_fit(cameras)
     findings = sorted(found, key=lambda finding: finding.severity != "error")
     return RigCheck(findings, cameras, len(motion.ids), len(time_s))
+
+
+def _poor_fit(cameras: "tuple[CameraQuality, ...]") -> "list[Finding]":
+    """Return a finding about a rig that fits everywhere a little and nowhere well: detectors err to all sides."""
+    from triskel.calibration.checks import Finding
+
+    off = [one for one in cameras if np.hypot(one.bias_x_px, one.bias_y_px) > max(BIAS_PX, BIAS * one.median_px)]
+    if not off:
+        return []
+    most = max(float(np.hypot(one.bias_x_px, one.bias_y_px)) for one in off)
+    return [
+        Finding(
+            "warning",
+            ", ".join(one.camera for one in off),
+            f"people are seen up to {most:.0f} px beside where the cameras together have them, all in one direction: "
+            "the poses are off; 'triskel calibrate refine' may put that right",
+            "poor-fit",
+        )
+    ]
 
 
 def fit_sizes(rig: Rig, session: Session) -> "tuple[Rig, list[Finding]]":

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from triskel.calibration.boards import Board
 from triskel.camera import Rig
 from triskel.errors import InputError
@@ -121,7 +123,14 @@ def _placed(rig: Rig, request: WorldRequest, progress: Progress) -> "list[Placed
         if not request.place_cameras:
             return [place_by_points(rig, points, fixed_scale=request.keep_scale)]
         found = place_cameras(rig, points)
-        return [Placed(found.rig, Rigid.identity(), 1.0, float("nan"), found.messages)]
+        lines = [
+            f"{camera.name}: {int(kept.sum())} points, {rms:.2f} px RMS"
+            for camera, kept, rms in zip(found.rig, found.kept, found.rms_px, strict=True)
+        ]
+        worst = np.nanmax(np.where(found.kept, found.residual_px, np.nan), axis=0, initial=0.0)
+        order = np.argsort(-worst, kind="stable")[:3]
+        lines.append("largest errors: " + ", ".join(f"{points[i].name} {worst[i]:.1f} px" for i in order))
+        return [Placed(found.rig, Rigid.identity(), 1.0, float("nan"), (*lines, *found.messages))]
     return _placed_by_people(rig, request) if request.people is not None else []
 
 
