@@ -64,10 +64,14 @@ def test_a_wrong_scale_survives_refining_and_is_said(walked, run):
     session, rig = walked
     save_rig(scale_by(rig, 1.5).rig, session.path / "scaled.yaml")
     status, out, err = run("calibrate", "refine", session.path, "--rig", session.path / "scaled.yaml")
-    assert status == 0, err
+    assert status == 1
+    assert "the checks failed (wrong-scale)" in err
     assert "m tall: lengths are about" in out
+    assert not (session.path / "calibration" / "rig.yaml").exists()
     report = json.loads((session.path / "calibration" / "report.json").read_text(encoding="utf-8"))
     assert any("m tall" in finding["message"] for finding in report["findings"])
+    assert run("calibrate", "refine", session.path, "--rig", session.path / "scaled.yaml", "--force")[0] == 0
+    assert (session.path / "calibration" / "rig.yaml").exists()
 
 
 @pytest.mark.slow

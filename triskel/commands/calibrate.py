@@ -1,12 +1,12 @@
 """`triskel calibrate`: lenses and rigs from boards, where the world is, and rigs from people."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from triskel.commands.show import OUT, collected_warnings, progress_bars, say, table
+from triskel.commands.calibration_text import say_findings, say_lenses, say_people, say_placed, say_rig
+from triskel.commands.show import collected_warnings, progress_bars, say
 from triskel.errors import InputError, JobError
 from triskel.files import check_folder
 
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from triskel.calibration.boards import Board
     from triskel.calibration.checks import Finding
     from triskel.calibration.intrinsics import Choice
-    from triskel.calibration.people import PeopleCalibration
-    from triskel.calibration.world import Placed
     from triskel.camera import Rig
-    from triskel.pipeline.calibrating import BoardCalibration
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -87,12 +84,7 @@ def intrinsics(
         lenses = calibrating.lenses_from_boards(seen, model=choice, force=force, progress=progress)
         calibrating.say_warnings(lenses)
         page, file = calibrating.write_lenses(out, seen, lenses)
-    rows = table("camera", "lens", "focal px", "RMS px", "views", "held-out px")
-    for name, found in lenses.items():
-        chosen = next(score for score in found.models if score.chosen)
-        focal = f"{found.camera.K[0, 0]:.1f} +- {found.sigma[0]:.1f}"
-        rows.add_row(name, chosen.name, focal, f"{found.rms_px:.2f}", str(found.n_views), _px(chosen.held_out_px))
-    OUT.print(rows)
+    say_lenses(lenses)
     say(f"lenses: {file}")
     say(f"report: {page}")
 
@@ -172,11 +164,9 @@ def rig(
         )
         done = calibrating.rig_from_boards(seen, request, progress=progress)
         page, file = calibrating.write_board_calibration(out, done, force=force)
-    _say_rig(done)
+    say_rig(done)
     say(f"report: {page}")
-    if file is None:
-        names = ", ".join(sorted({finding.code for finding in done.findings if finding.severity == "error"}))
-        raise JobError(f"no rig was written, the checks failed ({names}); see the report, or write it with --force")
+    _refuse_held_back(file, done.findings)
     say(f"rig: {file}")
 
 
@@ -231,7 +221,7 @@ def world(
     with collected_warnings(), progress_bars() as progress:
         steps = calibrating.change_world(load_rig(rig), request, progress=progress)
     for placed in steps:
-        _say_placed(placed)
+        say_placed(placed)
     save_rig(steps[-1].rig, out)
     say(f"rig: {out}")
 
@@ -259,6 +249,7 @@ def refine(
             "--use", help="Make it the session's rig; calibration/rig_before.yaml (or _2, ...) keeps the old one."
         ),
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write a rig that failed a check.")] = False,
 ) -> None:
     """Improve a rig from people who walk in it, and say which camera was moved; no board needed."""
     from triskel import pipeline
@@ -278,10 +269,11 @@ def refine(
         done, result, findings = calibrating.refine_session(
             opened, rig=loaded, options=RefineOptions(focal=focal), height_m=height, person=person
         )
-    page, file = calibrating.write_people_calibration(done, result, findings=findings, use=use)
-    _say_people(result)
-    _say_findings(findings)
+    page, file = calibrating.write_people_calibration(done, result, findings=findings, use=use, force=force)
+    say_people(result)
+    say_findings(findings)
     say(f"report: {page}")
+    _refuse_held_back(file, findings)
     say(f"rig: {file}" + (", which the session uses from now on" if use else ""))
 
 
@@ -290,11 +282,6 @@ def _model(name: str) -> "Choice":
         if model == name:
             return model
     raise InputError(f"--model is one of {', '.join(MODELS)}, got {name!r}")
-
-
-def _px(value: float) -> str:
-    """Return a number of pixels; one model alone is not compared, so nothing was held out."""
-    return "-" if math.isnan(value) else f"{value:.2f}"
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -337,68 +324,8 @@ def _intrinsics(path: Path | None) -> "tuple[Rig | None, Path | None]":
         raise
 
 
-def _say_rig(done: "BoardCalibration") -> None:
-    """Print the rig in a table, what was measured on boards that were not used, and what the checks found."""
-    result = done.calibration
-    rows = table("camera", "views", "RMS px", "stands at (m)", "+- mm")
-    for camera, sigma in zip(done.rig, result.uncertainty.centre_sigma_mm, strict=True):
-        centre = "  ".join(f"{value:7.3f}" for value in camera.centre)
-        rms = f"{result.camera_rms_px[camera.name]:.2f}"
-        rows.add_row(camera.name, str(result.camera_views[camera.name]), rms, centre, f"{math.hypot(*sigma):.1f}")
-    OUT.print(rows)
-    if done.held_out is not None:
-        say(
-            f"on boards that were not used, neighbouring corners are off by {done.held_out.median_mm:.2f} mm (median, "
-            f"{done.held_out.median_percent:.2f} % of the distance)"
-        )
-    _say_findings(done.findings)
-
-
-def _say_findings(findings: "Sequence[Finding]") -> None:
-    for finding in findings:
-        say(f"{finding.severity}: {finding.camera or 'rig'}: {finding.message}")
-
-
-def _say_people(result: "PeopleCalibration") -> None:
-    """Print how far the cameras moved, or where they were placed, and what the people say before and after."""
-    if result.from_nothing:
-        rows = table("camera", "stands at (m)", "+- mm", "+- deg")
-        for camera, move in zip(result.rig, result.moves, strict=True):
-            centre = "  ".join(f"{value:7.3f}" for value in camera.centre)
-            rows.add_row(move.camera, centre, f"{move.moved_sigma_mm:.1f}", f"{move.turned_sigma_deg:.2f}")
-        OUT.print(rows)
-    else:
-        _say_moves(result)
-    for words, change in (("people used", result.used), ("people not used", result.held_out)):
-        if change is not None and result.from_nothing:
-            say(f"{words}: median reprojection error {change.after.median_px:.1f} px")
-        elif change is not None:
-            say(
-                f"{words}: median reprojection error {change.before.median_px:.1f} -> {change.after.median_px:.1f} px "
-                f"({change.median_change:+.0%})"
-            )
-
-
-def _say_moves(result: "PeopleCalibration") -> None:
-    """Print how far each camera moved; one that saw nobody has no numbers."""
-    rows = table("camera", "moved mm", "+-", "turned deg", "+-", "significance", "verdict")
-    for move in result.moves:
-        shown = (
-            (move.moved_mm, 1),
-            (move.moved_sigma_mm, 1),
-            (move.turned_deg, 2),
-            (move.turned_sigma_deg, 2),
-            (move.significance, 1),
-        )
-        cells = ["-" if math.isnan(value) else f"{value:.{digits}f}" for value, digits in shown]
-        rows.add_row(move.camera, *cells, move.verdict)
-    OUT.print(rows)
-
-
-def _say_placed(placed: "Placed") -> None:
-    for message in placed.messages:
-        say(message)
-    if not math.isnan(placed.residual_mm):
-        say(f"left over from what this step fits: {placed.residual_mm:.1f} mm RMS")
-    if placed.scale != 1:
-        say(f"lengths were multiplied by {placed.scale:.5g}")
+def _refuse_held_back(file: Path | None, findings: "Sequence[Finding]") -> None:
+    """End with the checks' names where no rig was written."""
+    if file is None:
+        names = ", ".join(sorted({finding.code for finding in findings if finding.severity == "error"}))
+        raise JobError(f"no rig was written, the checks failed ({names}); see the report, or write it with --force")

@@ -108,8 +108,13 @@ def rig_for(session: Session, rig: Rig | None) -> Rig:
 
 
 def write_people_calibration(
-    session: Session, result: "PeopleCalibration", *, findings: "Sequence[Finding]" = (), use: bool = False
-) -> tuple[Path, Path]:
+    session: Session,
+    result: "PeopleCalibration",
+    *,
+    findings: "Sequence[Finding]" = (),
+    use: bool = False,
+    force: bool = False,
+) -> tuple[Path, Path | None]:
     """Write the rig and a report into the session's folder `calibration`.
 
     No rig is lost: what stood there, and with `use` the session's own, is kept as `rig_before.yaml`, or with a number
@@ -120,9 +125,10 @@ def write_people_calibration(
         result: what `refine_session` returned.
         findings: those that `refine_session` returned.
         use: make it the session's rig.
+        force: write the rig whatever the checks say.
 
     Returns:
-        The report's page, and the rig.
+        The report's page, and the rig; None where it was held back, since a check failed.
     """
     from triskel.calibration.report import write_calibration_report
 
@@ -130,6 +136,8 @@ def write_people_calibration(
     page = write_calibration_report(
         folder, people=result, findings=findings, title=f"Calibration from people: {session.path.resolve().name}"
     )
+    if not force and any(finding.severity == "error" for finding in findings):
+        return page, None
     if use:
         _keep(session.path / RIG_FILE, folder)
         session.save_rig(result.rig)
