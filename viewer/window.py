@@ -82,7 +82,10 @@ def show(
     if not len(motion.time_s) or not speed > 0:
         raise InputError(f"playback needs frames and a positive speed, got {len(motion.time_s)} and {speed}")
     if not has_display():
-        raise JobError("no display to open a window on (DISPLAY is not set); write a video instead: --render FILE.mp4")
+        raise JobError(
+            "no display to open a window on (DISPLAY is not set); have it drawn into a file instead: "
+            "--render FILE.mp4 for a session, --png FILE.png for a rig"
+        )
     try:
         import open3d as o3d
     except ImportError as error:

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from triskel.calibration.boards.board import PrintableBoard, check_names
+from triskel.calibration.boards.board import Board, PrintableBoard, check_names
 from triskel.calibration.boards.charuco import Charuco
 from triskel.calibration.boards.chessboard import Chessboard
 from triskel.calibration.boards.marker_grid import MarkerGrid
@@ -160,7 +160,7 @@ def save_boards(boards: Sequence[PrintableBoard], path: str | Path) -> None:
     write_text(path, boards_text(boards))
 
 
-def boards_text(boards: Sequence[PrintableBoard]) -> str:
+def boards_text(boards: Sequence[Board]) -> str:
     """Return the description of boards as YAML.
 
     Raises:
@@ -179,7 +179,7 @@ def boards_text(boards: Sequence[PrintableBoard]) -> str:
     return yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=120)
 
 
-def _parsed(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+def _parsed(path: Path) -> object:
     """Return the content of a YAML or TOML file."""
     try:
         text = path.read_text(encoding="utf-8")

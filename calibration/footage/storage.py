@@ -52,7 +52,7 @@ def save_footage(footage: BoardFootage, path: str | Path) -> None:
     document = {
         "format": FORMAT,
         "version": VERSION,
-        "boards": boards_text(footage.boards),  # type: ignore[arg-type] # refuses others itself
+        "boards": boards_text(footage.boards),
         "fps": footage.fps if np.isfinite(footage.fps) else None,
         "source": footage.source,
         "entries": [

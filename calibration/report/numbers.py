@@ -213,7 +213,12 @@ def _camera(
 ) -> CameraNumbers:
     """Return one camera's numbers, from the rig's corners where there is a rig, else from its lens's."""
     in_rig = rig is not None and name in rig.names
-    camera: Camera = rig[name] if rig is not None and in_rig else lens.camera  # type: ignore[union-attr]
+    if rig is not None and in_rig:
+        camera: Camera = rig[name]
+    elif lens is not None:
+        camera = lens.camera
+    else:
+        raise ValueError(f"camera {name!r} is neither in the rig nor among the lenses")
     lens_errors = _rows(lens.residuals, None) if lens else None
     errors, centre_sigma, angle_sigma = lens_errors, np.full(3, NAN), NAN
     if calibration and in_rig:

@@ -204,7 +204,7 @@ def number(value: float, decimals: int = 2) -> str:
     return f"{value:,.{decimals}f}" if math.isfinite(value) else "–"  # noqa: RUF001 - a dash is meant
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any tree of numbers, strings and lists
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any tree of numbers, strings and lists, and what JSON takes of it
     """Return a tree with arrays as lists and NaN as None."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}

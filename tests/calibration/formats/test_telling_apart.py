@@ -91,15 +91,17 @@ def test_no_suffix_lists_all_formats():
         format_of_name("folder")
 
 
-@pytest.mark.parametrize("name", list(FORMATS))
+HOLD_VECTORS = ("native", "toml", "caliscope", "colmap")
+"""Formats of rotation vectors or quaternions, which cannot be mirrored."""
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in HOLD_VECTORS])
 def test_a_mirrored_rotation_is_refused(name, rig_of, tmp_path):
     """Every format that holds a matrix; a rotation vector cannot be mirrored."""
     path = tmp_path / "rig"
     rig = rig_of(1)
     write_rig(rig, path, format=name)
     R = rig.cameras[0].cam_from_world.R
-    if name in ("native", "toml", "caliscope", "colmap"):
-        pytest.skip("holds vectors or quaternions")
     file = {"openpose": path / "cam01.xml", "easymocap": path / "extri.yml"}.get(name, path)
     text = file.read_text()
     # Each of these formats writes its matrix row by row: change the sign of one whole row.
